@@ -1,0 +1,1 @@
+"""What an evaluation is: plain data and pure functions, no I/O, no framework."""

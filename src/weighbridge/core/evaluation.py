@@ -1,0 +1,82 @@
+"""An evaluation: what is to be done, pinned so that it can be done again."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from weighbridge.core.json import Json, JsonObject
+from weighbridge.core.outcome import ScorerSpec
+
+
+class Reducer(StrEnum):
+    """How the scores of one case's repeats become one score of that case."""
+
+    MEAN = "mean"
+    """the average"""
+    MAJORITY = "majority"
+    """the most frequent score; a tie goes to the lower one"""
+    PASS_AT_K = "pass@k"  # noqa: S105
+    """1 when at least one repeat scored 1 (the k of `pass@k` is `epochs`)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Where a run stops by itself. None: no limit.
+
+    Attributes:
+        usd: US dollars. tokens: input and output tokens together.
+    """
+
+    usd: float | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMessage:
+    """One message of the prompt.
+
+    Attributes:
+        role: `system`, `user` or `assistant`.
+        content: template; `{column}` stands for the value of that column, `{{` and `}}` for braces.
+        images: templates of image addresses or data URIs, sent after the text.
+    """
+
+    role: str
+    content: str
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is to be done.
+
+    Attributes:
+        name: for people.
+        models: names of the models to ask; one run each.
+        messages: the prompt.
+        id_column, target_column, cluster_column: columns with a meaning, or None.
+        scorers: in the order they are reported.
+        params: sent to the model as they are (`temperature`, `max_tokens`…).
+        schema: JSON schema that the answer must follow, or None for free text.
+        epochs: repeats of each case, 1 or more. reducer: what becomes of them.
+        concurrency: the most calls in flight at once.
+        budget: where to stop.
+        timeout_s: the most seconds one call may take before it counts as failed.
+        limit: the most cases taken from the data set, None for all.
+    """
+
+    name: str
+    models: tuple[str, ...]
+    messages: tuple[PromptMessage, ...]
+    id_column: str | None = None
+    target_column: str | None = None
+    cluster_column: str | None = None
+    scorers: tuple[ScorerSpec, ...] = ()
+    params: JsonObject = field(default_factory=dict)
+    schema: JsonObject | None = None
+    epochs: int = 1
+    reducer: Reducer = Reducer.MEAN
+    concurrency: int = 64
+    budget: Budget = field(default_factory=Budget)
+    timeout_s: float = 120.0
+    limit: int | None = None
+    metadata: dict[str, Json] = field(default_factory=dict)

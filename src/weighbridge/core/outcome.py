@@ -1,0 +1,199 @@
+"""What became of a case: its answer, what each scorer made of it, and what it cost.
+
+The rule of this module: a failed call is never a wrong answer. `Failed` and `Ungraded` are types,
+not values of a score, so that nothing can average them by mistake.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeAlias
+
+from weighbridge.core.json import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was consumed.
+
+    Attributes:
+        input_tokens, output_tokens: as the endpoint counted them; 0 where it does not say.
+        cost_usd: US dollars; None when the price of the model is not known (never 0 by guess).
+        calls: HTTP requests that reached a model, retries included.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = None
+    calls: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Sum of both; the cost is known as soon as one of them knows it."""
+        if self.cost_usd is None:
+            cost = other.cost_usd
+        else:
+            cost = self.cost_usd + (other.cost_usd or 0.0)
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            cost,
+            self.calls + other.calls,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model (or the caller, for answers handed in) said to one case.
+
+    Attributes:
+        text: the answer.
+        finish_reason: the endpoint's word for why it ended (`stop`, `length`…), if it gave one.
+        latency_s: seconds from sending the successful request to having its whole reply.
+        usage: tokens, calls and cost, retries included.
+        model: the model name the endpoint says it used.
+    """
+
+    text: str
+    finish_reason: str | None = None
+    latency_s: float = 0.0
+    usage: Usage = field(default_factory=Usage)
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A usable verdict.
+
+    Attributes:
+        value: the score; 0 to 1 for everything that is a rate, unbounded otherwise.
+        label: the word behind the value, where there is one (a choice letter, a judge's verdict).
+        explanation: why, in a sentence.
+    """
+
+    value: float
+    label: str | None = None
+    explanation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ungraded:
+    """There is an answer, but no usable verdict on it.
+
+    Attributes:
+        reason: why not.
+        raw: what the judge said instead, for a person to read.
+    """
+
+    reason: str
+    raw: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Our side broke: there is no answer (or no call to the judge got through).
+
+    Attributes:
+        kind: a short stable word: `rate_limited`, `server_error`, `timeout`, `connection`,
+            `malformed`, `unauthorized`, `bad_request`, `not_found`, `context_length`, `internal`.
+        message: what happened, for a person.
+        status: the HTTP status, where there was one.
+        calls: how many times it was tried.
+    """
+
+    kind: str
+    message: str
+    status: int | None = None
+    calls: int = 1
+
+
+Outcome: TypeAlias = Scored | Ungraded | Failed
+
+
+class Status(StrEnum):
+    """The state of one recorded case."""
+
+    SCORED = "scored"
+    """every scorer gave a verdict"""
+    ANSWERED = "answered"
+    """there is an answer, and no scorer was asked for"""
+    UNGRADED = "ungraded"
+    """there is an answer, and at least one scorer could not judge it"""
+    FAILED = "failed"
+    """no answer could be had; may be retried with `retry-failed`"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One outcome row: one case in one epoch.
+
+    Attributes:
+        position, case_id, cluster: of the case.
+        epoch: 0-based repeat.
+        answer: None when no answer could be had.
+        outcomes: one per scorer, by the scorer's key; empty when the answer failed.
+        failure: why there is no answer; None when there is one.
+        usage: everything this case cost, answer and judges together.
+    """
+
+    position: int
+    case_id: str
+    epoch: int
+    answer: Answer | None
+    outcomes: dict[str, Outcome]
+    failure: Failed | None = None
+    usage: Usage = field(default_factory=Usage)
+    cluster: str | None = None
+
+    @property
+    def status(self) -> Status:
+        """The worst of its parts."""
+        if self.failure is not None:
+            return Status.FAILED
+        if not self.outcomes:
+            return Status.ANSWERED
+        if any(isinstance(outcome, Failed) for outcome in self.outcomes.values()):
+            return Status.FAILED
+        if any(isinstance(outcome, Ungraded) for outcome in self.outcomes.values()):
+            return Status.UNGRADED
+        return Status.SCORED
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number worth deciding on: never bare.
+
+    Attributes:
+        name: `accuracy` for 0/1 scores, `mean` otherwise.
+        scorer: the key of the scorer it comes from.
+        value, low, high: the estimate and its interval; None when nothing was scored.
+        level: confidence level of the interval, 0 to 1.
+        method: how the interval was made (`wilson`, `t`, `clustered`).
+        n_scored: cases that entered the value. n_total: cases of the run.
+        n_failed, n_ungraded: cases that did not enter it, by reason.
+    """
+
+    name: str
+    scorer: str
+    value: float | None
+    low: float | None
+    high: float | None
+    level: float
+    method: str
+    n_scored: int
+    n_total: int
+    n_failed: int
+    n_ungraded: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerSpec:
+    """A scorer as an evaluation names it.
+
+    Attributes:
+        name: its row in the table of scorers.
+        options: the options that differ from the defaults.
+        key: how its scores are called in outcomes and metrics; unique within an evaluation.
+    """
+
+    name: str
+    options: JsonObject
+    key: str

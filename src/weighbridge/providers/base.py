@@ -1,0 +1,150 @@
+"""The seam between the engine and whatever answers: requests, replies, and the Provider protocol."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from weighbridge.core.json import JsonObject
+from weighbridge.core.outcome import Failed, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image in a message: an `https:` address or a `data:image/…;base64,…` URI."""
+
+    url: str
+
+
+Part: TypeAlias = str | ImagePart
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat; `content` is text, or text and images in order."""
+
+    role: str
+    content: str | tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A chat to be continued by one message.
+
+    Attributes:
+        messages: at least one.
+        params: wire parameters, passed through (`temperature`, `max_tokens`, `seed`, `stop`…).
+        schema: JSON schema the reply must follow, through the endpoint's structured output.
+        top_logprobs: ask for the log-probability of each reply token, and of this many
+            alternatives (0 to 20); None: do not ask.
+        repeat: the epoch, so that a repeat of a seeded request can differ.
+    """
+
+    messages: tuple[Message, ...]
+    params: JsonObject = field(default_factory=dict)
+    schema: JsonObject | None = None
+    top_logprobs: int | None = None
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRequest:
+    """A text to be continued.
+
+    Attributes:
+        prompt: the text. params: as for chat.
+        logprobs: ask for log-probabilities with this many alternatives, None: do not.
+        echo: give the prompt's own tokens back too, with their log-probabilities.
+    """
+
+    prompt: str
+    params: JsonObject = field(default_factory=dict)
+    logprobs: int | None = None
+    echo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token, its natural-log probability (None for the first token of an echoed prompt), and
+    the alternatives at its place, most likely first, as (token, log-probability)."""
+
+    token: str
+    logprob: float | None
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back.
+
+    Attributes:
+        text: the message or continuation.
+        finish_reason: `stop`, `length`, `content_filter`…, as the endpoint says.
+        usage: tokens of this one call (`cost_usd` is filled in by `Model`).
+        model: the endpoint's own name of the model.
+        logprobs: one per token, when asked for and given.
+    """
+
+    text: str
+    finish_reason: str | None
+    usage: Usage
+    model: str | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """One vector per text, in order, all of the same length."""
+
+    vectors: Sequence[Sequence[float]]
+    usage: Usage
+    model: str | None = None
+
+
+class CallFailed(Exception):
+    """A call to a model did not bring a reply.
+
+    Args:
+        failure: what happened (kind, message, status, calls).
+        retry: may the same request succeed if it is sent again?
+        retry_after_s: how long the endpoint asked to wait, in seconds.
+        usage: what the failed tries consumed all the same.
+    """
+
+    def __init__(
+        self,
+        failure: Failed,
+        *,
+        retry: bool,
+        retry_after_s: float | None = None,
+        usage: Usage | None = None,
+    ) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.retry = retry
+        self.retry_after_s = retry_after_s
+        self.usage = usage or Usage()
+
+
+class Provider(Protocol):
+    """One wire protocol spoken to one endpoint. Makes exactly one attempt per call: waiting,
+    retrying and limiting are done once, for all providers, by `providers.model.Model`.
+
+    Every method raises `CallFailed`; one that the protocol does not have raises it with the kind
+    `unsupported` and `retry=False`. None of them may block the event loop.
+    """
+
+    async def chat(self, request: ChatRequest) -> Reply:
+        """Continue a chat by one message."""
+        ...
+
+    async def complete(self, request: CompletionRequest) -> Reply:
+        """Continue a text."""
+        ...
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Turn texts into vectors."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and child processes. May be called twice."""
+        ...

@@ -1,0 +1,56 @@
+"""The one table of settings: names, defaults and help. Read once, in `wiring`, and passed on.
+
+Each setting is `WEIGHBRIDGE_<NAME>` in the environment and, where `serve` has it, an option there.
+"""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. `docs/settings.md` is generated from the descriptions."""
+
+    model_config = SettingsConfigDict(env_prefix="WEIGHBRIDGE_", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address the server listens on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port the server listens on; 0: any free.")
+    data: Path = Field(
+        Path("weighbridge-data"),
+        description="Folder for the SQLite database and the blobs; made when missing.",
+    )
+    config: Path | None = Field(
+        None, description="TOML file that declares models and defaults (see docs/models.md)."
+    )
+    database_url: str | None = Field(
+        None,
+        description="`postgresql://…` to keep rows in PostgreSQL; SQLite in the data folder otherwise.",
+    )
+    blob_url: str | None = Field(
+        None,
+        description="`s3://…`, `gs://…` or `az://…` to keep files there; the data folder otherwise.",
+    )
+    worker: bool = Field(True, description="Whether the server also works on runs itself.")
+    api_key: SecretStr | None = Field(
+        None,
+        description="Becomes the first administrator's key when the store is empty; otherwise one "
+        "is made and printed once.",
+    )
+    default_judge: str | None = Field(
+        None, description="Model that judges when an evaluation names none."
+    )
+    default_generator: str | None = Field(
+        None, description="Model that generates when an evaluation names none."
+    )
+    max_body_mb: int = Field(
+        32, ge=1, description="Largest JSON request body, in MiB. Larger data goes up as a file."
+    )
+    max_upload_mb: int = Field(4096, ge=1, description="Largest uploaded file, in MiB.")
+    max_concurrency: int = Field(
+        1024, ge=1, description="Most calls in flight at once in one worker, over all its runs."
+    )
+    worker_shards: int = Field(
+        4, ge=1, description="Shards of cases that one worker works on at the same time."
+    )
+    log_level: str = Field("warning", description="debug, info, warning or error.")
