@@ -82,6 +82,7 @@ class Reply:
         usage: tokens of this one call (`cost_usd` is filled in by `Model`).
         model: the endpoint's own name of the model.
         logprobs: one per token, when asked for and given.
+        latency_s: seconds from sending to having the whole reply (filled in by `Model`).
     """
 
     text: str
@@ -89,6 +90,7 @@ class Reply:
     usage: Usage
     model: str | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
+    latency_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
