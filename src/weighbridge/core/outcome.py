@@ -28,14 +28,11 @@ class Usage:
 
     def __add__(self, other: "Usage") -> "Usage":
         """Sum of both; the cost is known as soon as one of them knows it."""
-        if self.cost_usd is None:
-            cost = other.cost_usd
-        else:
-            cost = self.cost_usd + (other.cost_usd or 0.0)
+        known = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
         return Usage(
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
-            cost,
+            sum(known) if known else None,
             self.calls + other.calls,
         )
 

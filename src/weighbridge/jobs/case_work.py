@@ -1,0 +1,85 @@
+"""How one case is done: render the prompt, ask the model, let every scorer look at the answer."""
+
+from collections.abc import Mapping
+
+from weighbridge.core.case import Case
+from weighbridge.core.evaluation import Evaluation, PromptMessage
+from weighbridge.core.outcome import Answer, Failed, Outcome, Record
+from weighbridge.core.prompt import Template
+from weighbridge.providers.base import CallFailed, ChatRequest, ImagePart, Message, Part
+from weighbridge.providers.model import Model
+from weighbridge.scorers.base import Scorer
+
+
+class CaseWork:
+    """One evaluation, made ready to be applied to any number of cases.
+
+    Args:
+        evaluation: what to do.
+        model: whom to ask.
+        scorers: by key, in the order of the evaluation.
+    """
+
+    def __init__(self, evaluation: Evaluation, model: Model, scorers: Mapping[str, Scorer]) -> None:
+        self._evaluation = evaluation
+        self._model = model
+        self._scorers = tuple(scorers.items())
+        self._messages = tuple(_MessageTemplate(message) for message in evaluation.messages)
+
+    async def do(self, case: Case, epoch: int) -> Record:
+        """Ask and score one case; what goes wrong on the way is in the record, not raised."""
+        evaluation = self._evaluation
+        request = ChatRequest(
+            messages=tuple(message.render(case) for message in self._messages),
+            params=evaluation.params,
+            schema=evaluation.schema,
+            repeat=epoch,
+        )
+        try:
+            reply = await self._model.chat(request, timeout_s=evaluation.timeout_s)
+        except CallFailed as error:
+            return Record(
+                case.position,
+                case.id,
+                epoch,
+                None,
+                {},
+                error.failure,
+                error.usage,
+                case.cluster,
+            )
+        answer = Answer(reply.text, reply.finish_reason, reply.latency_s, reply.usage, reply.model)
+        outcomes: dict[str, Outcome] = {}
+        for key, scorer in self._scorers:
+            outcomes[key] = await _score(scorer, answer, case)
+        return Record(
+            case.position, case.id, epoch, answer, outcomes, None, reply.usage, case.cluster
+        )
+
+
+async def _score(scorer: Scorer, answer: Answer, case: Case) -> Outcome:
+    try:
+        return await scorer.score(answer, case)
+    except CallFailed as error:
+        return error.failure
+    except Exception as error:  # noqa: BLE001 (a scorer's bug must not cost the paid answers)
+        return Failed(
+            "internal", f"the scorer {scorer.name} raised {type(error).__name__}: {error}"
+        )
+
+
+class _MessageTemplate:
+    """A message of the prompt, compiled."""
+
+    def __init__(self, message: PromptMessage) -> None:
+        self._role = message.role
+        self._content = Template(message.content)
+        self._images = tuple(Template(image) for image in message.images)
+
+    def render(self, case: Case) -> Message:
+        text = self._content.render(case.inputs)
+        if not self._images:
+            return Message(self._role, text)
+        parts: list[Part] = [text]
+        parts.extend(ImagePart(image.render(case.inputs)) for image in self._images)
+        return Message(self._role, tuple(parts))

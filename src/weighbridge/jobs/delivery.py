@@ -1,0 +1,73 @@
+"""The end of a run: its report from its rows, and its last state."""
+
+from collections import Counter
+
+from weighbridge.core.outcome import Metric
+from weighbridge.core.run import RunState
+from weighbridge.jobs.execution import Stop
+from weighbridge.jobs.loading import LoadedRun
+from weighbridge.reports.metrics import MetricsBuilder
+from weighbridge.store.engine import Store
+from weighbridge.store.outcomes import stream_outcomes
+from weighbridge.store.runs import move_run, store_metrics
+
+
+async def deliver(store: Store, loaded: LoadedRun) -> RunState:
+    """Every case has an outcome: make the report and finish the run.
+
+    A run in which not one case was answered has failed; one in which some were has succeeded, and
+    its report counts those that were not.
+    """
+    run_id = loaded.run.id
+    async with store.begin() as connection:
+        await move_run(connection, run_id, RunState.DELIVERING)
+    metrics, failures = await make_report(store, loaded)
+    state, reason = RunState.SUCCEEDED, None
+    if failures.total() and failures.total() == loaded.run.progress.total:
+        message, count = failures.most_common(1)[0]
+        state = RunState.FAILED
+        reason = f"no case was answered; {count} of {failures.total()}: {message}"
+    async with store.begin() as connection:
+        await store_metrics(connection, run_id, metrics)
+        await move_run(connection, run_id, state, reason)
+    return state
+
+
+async def conclude(store: Store, loaded: LoadedRun, stop: Stop) -> None:
+    """The run was stopped: report what was done so far, and note why it ended.
+
+    A stop without a state leaves the run as it is: it goes on elsewhere, or later.
+    """
+    if stop.state is None:
+        return
+    async with store.begin() as connection:
+        await move_run(connection, loaded.run.id, stop.state, stop.reason)
+    metrics, _ = await make_report(store, loaded)
+    async with store.begin() as connection:
+        await store_metrics(connection, loaded.run.id, metrics)
+
+
+async def make_report(store: Store, loaded: LoadedRun) -> tuple[tuple[Metric, ...], Counter[str]]:
+    """The metrics of the run's rows, and how often each kind of failure occurs, by an example of it."""
+    evaluation = loaded.evaluation
+    builder = MetricsBuilder(
+        {key: scorer.metric for key, scorer in loaded.scorers.items()},
+        reducer=evaluation.reducer,
+        epochs=evaluation.epochs,
+        total_cases=loaded.plan.cases,
+        clustered=evaluation.cluster_column is not None,
+    )
+    failures: Counter[str] = Counter()
+    example: dict[str, str] = {}
+    async for record in stream_outcomes(store, loaded.run.workspace_id, loaded.run.id):
+        if record.failure is not None:
+            failures[record.failure.kind] += 1
+            example.setdefault(record.failure.kind, record.failure.message)
+        builder.add(
+            record.position,
+            record.epoch,
+            record.status,
+            None if record.failure is not None else record.outcomes,
+            record.cluster,
+        )
+    return builder.finish(), Counter({example[kind]: n for kind, n in failures.items()})

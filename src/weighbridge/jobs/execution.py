@@ -1,0 +1,225 @@
+"""A run being executed in this process: a pool of workers over the missing cases of its shards.
+
+The pool belongs to the run, not to a shard: while the last slow cases of one shard are in flight,
+the others of the `concurrency` calls are already in the next shard.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from weighbridge.core.case import Case
+from weighbridge.core.outcome import Record, Scored, Ungraded
+from weighbridge.core.run import Progress, RunState
+from weighbridge.core.shard import Shard
+from weighbridge.datasets.cases import make_case
+from weighbridge.errors import WeighbridgeError
+from weighbridge.jobs.case_work import CaseWork
+from weighbridge.jobs.loading import LoadedRun
+from weighbridge.jobs.recorder import Recorder
+from weighbridge.jobs.spending import Spending
+from weighbridge.store.datasets import read_segment
+from weighbridge.store.engine import Store
+from weighbridge.store.outcomes import positions_done
+
+HOPELESS_KINDS = frozenset({"unauthorized", "forbidden", "not_found"})
+HOPELESS_AFTER = 10
+CANCEL_GRACE_S = 0.4
+DRAIN_GRACE_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a run stops before its cases are done.
+
+    Attributes:
+        state: what becomes of the run; None when it goes on elsewhere or later by itself (this
+            process shuts down).
+        reason: for people.
+    """
+
+    state: RunState | None
+    reason: str
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    """A shard in work: how many of its cases are still to be done."""
+
+    shard: Shard
+    remaining: int
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Execution:
+    """One run in this process, from the first shard to the last.
+
+    Args:
+        loaded: the run and all it needs.
+        store: where outcomes go.
+
+    Use as an async context manager: leaving it stops the pool and writes what is left.
+    """
+
+    def __init__(self, loaded: LoadedRun, store: Store) -> None:
+        self.loaded = loaded
+        self._store = store
+        self._work = CaseWork(loaded.evaluation, loaded.model, loaded.scorers)
+        self._queue: asyncio.Queue[tuple[_Ticket, Case]] = asyncio.Queue()
+        self._tickets: set[_Ticket] = set()
+        self._pool: list[asyncio.Task[None]] = []
+        self._abort: asyncio.TimerHandle | None = None
+        self._answered = False
+        self._hopeless = 0
+        self.in_flight = 0
+        self.done = loaded.run.progress.done
+        self.failed = loaded.run.progress.failed
+        self.ungraded = loaded.run.progress.ungraded
+        self.spending = Spending(loaded.evaluation.budget, loaded.run.usage)
+        self.stopped: Stop | None = None
+        self.on_stop: list[Callable[[], None]] = []
+
+    async def __aenter__(self) -> "Execution":
+        self._recorder = Recorder(
+            self._store, self.loaded.run.workspace_id, self.loaded.run.id, self._store_failed
+        )
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        for task in self._pool:
+            task.cancel()
+        await asyncio.gather(*self._pool, return_exceptions=True)
+        if self._abort is not None:
+            self._abort.cancel()
+        await self._recorder.close()
+
+    @property
+    def progress(self) -> Progress:
+        """How far the run is, as far as this process knows; rows may be up to 100 ms behind."""
+        return Progress(self.done, self.loaded.run.progress.total, self.failed, self.ungraded)
+
+    async def do_shard(self, shard: Shard) -> bool:
+        """Do the cases of a shard that have no outcome yet.
+
+        Returns:
+            True when every case of it has a durable outcome, False when the run was stopped.
+        """
+        if self.stopped is not None or self.spending.exhausted:
+            self._stop_when_exhausted()
+            return False
+        loaded = self.loaded
+        async with self._store.begin() as connection:
+            done = await positions_done(connection, loaded.run.id, shard)
+        if len(done) == len(shard):
+            return True
+        rows = await read_segment(self._store.blobs, loaded.dataset.frame, shard.segment)
+        if self.stopped is not None:  # meanwhile
+            return False
+        ticket = _Ticket(shard, len(shard) - len(done))
+        self._tickets.add(ticket)
+        for offset in range(len(shard)):
+            position = shard.start + offset
+            if position not in done:
+                self._queue.put_nowait(
+                    (ticket, make_case(position, rows[offset], loaded.evaluation))
+                )
+        self._grow_pool()
+        await ticket.finished.wait()
+        self._tickets.discard(ticket)
+        await self._recorder.flushed()
+        return self.stopped is None
+
+    def stop(self, stop: Stop, grace_s: float = CANCEL_GRACE_S) -> None:
+        """Ask no further model; calls in flight may finish within `grace_s` seconds.
+
+        The first stop decides; later ones change nothing.
+        """
+        if self.stopped is not None:
+            return
+        self.stopped = stop
+        self._drop_queue()
+        if self.in_flight:
+            self._abort = asyncio.get_running_loop().call_later(grace_s, self._abort_calls)
+        else:
+            self._release_tickets()
+        for callback in self.on_stop:
+            callback()
+
+    def _stop_when_exhausted(self) -> None:
+        if self.spending.exhausted:
+            self.stop(Stop(RunState.CANCELLED, "budget"), DRAIN_GRACE_S)
+
+    def check_budget(self) -> None:
+        """Stop if other workers' spending has used the budget up."""
+        self._stop_when_exhausted()
+
+    def _grow_pool(self) -> None:
+        wanted = min(self.loaded.evaluation.concurrency, self._queue.qsize() + self.in_flight)
+        while len(self._pool) < wanted:
+            self._pool.append(asyncio.create_task(self._worker()))
+
+    async def _worker(self) -> None:
+        queue, work, recorder = self._queue, self._work, self._recorder
+        while True:
+            ticket, case = await queue.get()
+            self.in_flight += 1
+            try:
+                record = await work.do(case, ticket.shard.epoch)
+                recorder.put(ticket.shard, record)
+                self._note(record)
+            finally:
+                self.in_flight -= 1
+                ticket.remaining -= 1
+                if ticket.remaining == 0 or (self.stopped is not None and not self.in_flight):
+                    ticket.finished.set()
+                    if self.stopped is not None:
+                        self._release_tickets()
+            if recorder.crowded:
+                await recorder.flushed()
+
+    def _note(self, record: Record) -> None:
+        self.done += 1
+        if record.failure is not None:
+            self.failed += 1
+            self._note_failure(record)
+        else:
+            self._answered = True
+            for outcome in record.outcomes.values():
+                if isinstance(outcome, Scored):
+                    continue
+                if isinstance(outcome, Ungraded):
+                    self.ungraded += 1
+                else:
+                    self.failed += 1
+                break
+        self.spending.add(record.usage)
+        self._stop_when_exhausted()
+
+    def _note_failure(self, record: Record) -> None:
+        failure = record.failure
+        if self._answered or failure is None or failure.kind not in HOPELESS_KINDS:
+            return
+        self._hopeless += 1
+        if self._hopeless >= HOPELESS_AFTER:
+            self.stop(
+                Stop(
+                    RunState.FAILED,
+                    f"the endpoint refused the first {self._hopeless} calls: {failure.message}",
+                )
+            )
+
+    def _store_failed(self, error: WeighbridgeError) -> None:
+        self.stop(Stop(RunState.FAILED, error.message), 0.0)
+
+    def _drop_queue(self) -> None:
+        while not self._queue.empty():
+            self._queue.get_nowait()
+
+    def _abort_calls(self) -> None:
+        for task in self._pool:
+            task.cancel()
+        self._release_tickets()
+
+    def _release_tickets(self) -> None:
+        for ticket in self._tickets:
+            ticket.finished.set()

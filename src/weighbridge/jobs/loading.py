@@ -1,0 +1,67 @@
+"""From a run's id to everything that is needed to execute it."""
+
+from dataclasses import dataclass, replace
+
+from weighbridge import scorers as scorer_table
+from weighbridge.core.evaluation import Evaluation
+from weighbridge.core.run import Run
+from weighbridge.core.shard import Plan
+from weighbridge.datasets.frame import SEGMENT
+from weighbridge.errors import NotFound
+from weighbridge.providers.model import Model, Models
+from weighbridge.scorers.base import Scorer
+from weighbridge.spec import parse_spec
+from weighbridge.store.datasets import Dataset, find_dataset
+from weighbridge.store.engine import Store
+from weighbridge.store.evaluations import find_evaluation
+from weighbridge.store.runs import find_run, workspace_of
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedRun:
+    """A run, with its evaluation narrowed to the one model it asks.
+
+    Attributes:
+        plan: its shards.
+        scorers: by key, in the evaluation's order.
+    """
+
+    run: Run
+    evaluation: Evaluation
+    dataset: Dataset
+    plan: Plan
+    model: Model
+    scorers: dict[str, Scorer]
+
+
+def plan_of(evaluation: Evaluation, rows: int) -> Plan:
+    """The shards of an evaluation over a data set of so many rows."""
+    cases = rows if evaluation.limit is None else min(rows, evaluation.limit)
+    return Plan(cases, evaluation.epochs, SEGMENT)
+
+
+async def load_run(store: Store, models: Models, run_id: str) -> LoadedRun:
+    """Read a run and open its model.
+
+    Raises:
+        NotFound: there is no such run.
+        Invalid: its model is not declared (any more).
+    """
+    async with store.begin() as connection:
+        workspace_id = await workspace_of(connection, run_id)
+        run = workspace_id and await find_run(connection, workspace_id, run_id)
+        if not run:
+            raise NotFound(f"there is no run {run_id}")
+        stored = await find_evaluation(connection, run.workspace_id, run.evaluation_id)
+        dataset = stored and await find_dataset(connection, run.workspace_id, stored.dataset_id)
+    if not stored or not dataset:
+        raise NotFound(f"the evaluation of the run {run_id} is gone")
+    evaluation = replace(parse_spec(stored.spec).to_evaluation(), models=(run.model,))
+    return LoadedRun(
+        run=run,
+        evaluation=evaluation,
+        dataset=dataset,
+        plan=plan_of(evaluation, dataset.frame.rows),
+        model=await models.get(run.model),
+        scorers={spec.key: scorer_table.build(spec) for spec in evaluation.scorers},
+    )

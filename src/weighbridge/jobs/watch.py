@@ -1,0 +1,67 @@
+"""Keeps an eye on the runs in work: cancelled by somebody? budget used up by another worker?"""
+
+import asyncio
+import logging
+
+from weighbridge.core.run import FINISHED
+from weighbridge.errors import WeighbridgeError
+from weighbridge.jobs.execution import Execution, Stop
+from weighbridge.store.engine import Store
+from weighbridge.store.runs import find_run, states_of
+
+log = logging.getLogger(__name__)
+EVERY_S = 0.4
+
+
+class Watch:
+    """Looks at the rows of the runs in work and tells their executions.
+
+    Args:
+        store: where the rows are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._executions: dict[str, Execution] = {}
+
+    def add(self, execution: Execution) -> None:
+        """Watch this execution from now on."""
+        self._executions[execution.loaded.run.id] = execution
+
+    def remove(self, execution: Execution) -> None:
+        """It has ended."""
+        self._executions.pop(execution.loaded.run.id, None)
+
+    @property
+    def executions(self) -> tuple[Execution, ...]:
+        """The runs in work in this process."""
+        return tuple(self._executions.values())
+
+    async def look_forever(self) -> None:
+        """Look every 0.4 s, until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            if self._executions:
+                try:
+                    await self.look()
+                except WeighbridgeError as error:
+                    log.warning("could not look after the runs in work: %s", error)
+
+    async def look(self) -> None:
+        """Look once."""
+        async with self._store.begin() as connection:
+            states = await states_of(connection, self._executions)
+        for run_id, execution in list(self._executions.items()):
+            state = states.get(run_id)
+            if state in FINISHED:
+                execution.stop(Stop(state, f"it is {state}"))
+            elif execution.spending.limited:
+                await self._look_at_spending(execution)
+
+    async def _look_at_spending(self, execution: Execution) -> None:
+        run = execution.loaded.run
+        async with self._store.begin() as connection:
+            fresh = await find_run(connection, run.workspace_id, run.id)
+        if fresh is not None:
+            execution.spending.observe_total(fresh.usage)
+            execution.check_budget()

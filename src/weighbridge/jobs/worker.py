@@ -1,0 +1,303 @@
+"""A worker: takes runs from the queue, executes their shards, and looks after its own life.
+
+A worker is alive as long as it renews its lease in the store. When it cannot, it ends itself before
+anybody else may take over its work and pay for the same cases.
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import socket
+import time
+import uuid
+from dataclasses import dataclass
+from typing import IO
+
+from weighbridge.core.run import FINISHED, RunState
+from weighbridge.errors import Conflict, Unavailable, WeighbridgeError
+from weighbridge.jobs.delivery import conclude, deliver
+from weighbridge.jobs.execution import Execution, Stop
+from weighbridge.jobs.loading import load_run
+from weighbridge.jobs.queue import Queue, queue_database_url
+from weighbridge.jobs.watch import Watch
+from weighbridge.providers.model import Models
+from weighbridge.store import runs, workers
+from weighbridge.store.engine import Store
+
+log = logging.getLogger(__name__)
+LEASE_S = 20.0
+BEAT_S = 4.0
+SUBMIT_EVERY_S = 0.3
+SWEEP_EVERY_S = 600.0
+SHUTDOWN_GRACE_S = 8.0
+LINGER_S = 5.0
+EXIT_LEASE_LOST = 70
+
+
+@dataclass(slots=True)
+class _Shared:
+    """An execution that several shards of a run use at the same time."""
+
+    execution: Execution
+    users: int = 0
+    concluded: bool = False
+    closing: asyncio.TimerHandle | None = None
+
+
+class Worker:
+    """One worker process's part in the work.
+
+    Args:
+        store: where runs and outcomes are.
+        models: whom to ask.
+        shards_at_once: shards worked on at the same time, over all runs.
+        lease_s, beat_s: how long this worker is taken for alive after it last said so, and how
+            often it says so, in seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        models: Models,
+        *,
+        shards_at_once: int = 4,
+        lease_s: float = LEASE_S,
+        beat_s: float = BEAT_S,
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._lease_s = lease_s
+        self._beat_s = beat_s
+        self.id = (
+            "solo"
+            if store.is_sqlite
+            else f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        )
+        self._queue = Queue(queue_database_url(store.url, store.folder), self.id, shards_at_once)
+        self._watch = Watch(store)
+        self._shared: dict[tuple[str, int], _Shared] = {}
+        self._opening = asyncio.Lock()
+        self._submitted: set[tuple[str, int]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._background: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._lock: IO[str] | None = None
+
+    async def start(self) -> None:
+        """Begin to work.
+
+        Raises:
+            Conflict: another worker has this SQLite store; only PostgreSQL can be shared.
+        """
+        if self._store.is_sqlite:
+            self._lock = _lock_folder(self._store)
+        async with self._store.begin() as connection:
+            await workers.join(connection, self.id)
+        await self._queue.start(self)
+        self._tasks = [
+            asyncio.create_task(self._watch.look_forever(), name="watch"),
+            asyncio.create_task(self._submit_forever(), name="submit"),
+            asyncio.create_task(self._keep_lease(), name="lease"),
+            asyncio.create_task(self._sweep_forever(), name="sweep"),
+        ]
+
+    async def stop(self) -> None:
+        """Ask no further model, keep what was paid for, and leave the rest for the next start."""
+        self._stopping = True
+        executions = self._watch.executions
+        for execution in executions:
+            execution.stop(Stop(None, "the worker shuts down"), SHUTDOWN_GRACE_S)
+        deadline = time.monotonic() + SHUTDOWN_GRACE_S + 1
+        while any(e.in_flight for e in executions) and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for shared in list(self._shared.values()):
+            await shared.execution.__aexit__()
+        self._shared.clear()
+        with contextlib.suppress(WeighbridgeError):
+            async with self._store.begin() as connection:
+                await workers.leave(connection, self.id)
+        await self._queue.stop()
+        if self._lock is not None:
+            self._lock.close()
+
+    async def plan(self, run_id: str, round_: int) -> int:
+        """Begin the run; the number of its shards."""
+        try:
+            loaded = await load_run(self._store, self._models, run_id)
+        except Unavailable:
+            raise
+        except WeighbridgeError as error:
+            await self._fail(run_id, error.message)
+            return 0
+        async with self._store.begin() as connection:
+            await runs.move_run(connection, run_id, RunState.RUNNING)
+            state, current = await runs.read_state(connection, run_id)
+        return 0 if state in FINISHED or current != round_ else len(loaded.plan)
+
+    async def do_shard(self, run_id: str, round_: int, number: int) -> bool:
+        """Do what is missing of one shard; False when the run was stopped."""
+        while True:
+            try:
+                return await self._do_shard(run_id, round_, number)
+            except Unavailable as error:
+                log.warning("run %s waits: %s", run_id, error)
+                await asyncio.sleep(1.0)
+            except WeighbridgeError as error:
+                await self._fail(run_id, error.message)
+                return False
+            except Exception as error:
+                log.exception("run %s, shard %d", run_id, number)
+                await self._fail(run_id, f"internal error: {type(error).__name__}: {error}")
+                return False
+
+    async def finish(self, run_id: str, round_: int) -> None:
+        """Every shard is done: make the report."""
+        shared = await self._open(run_id, round_)
+        if shared is None:
+            return
+        try:
+            await deliver(self._store, shared.execution.loaded)
+        except WeighbridgeError as error:
+            await self._fail(run_id, error.message)
+        finally:
+            self._let_go(run_id, round_, shared)
+
+    async def _do_shard(self, run_id: str, round_: int, number: int) -> bool:
+        shared = await self._open(run_id, round_)
+        if shared is None:
+            return False
+        execution = shared.execution
+        try:
+            complete = await execution.do_shard(execution.loaded.plan[number])
+            if execution.stopped is not None:
+                if execution.stopped.state is None:
+                    # Shutting down: to return now would mark the shard as done.
+                    await asyncio.Event().wait()
+                if not shared.concluded:
+                    shared.concluded = True
+                    await conclude(self._store, execution.loaded, execution.stopped)
+            return complete
+        finally:
+            self._let_go(run_id, round_, shared)
+
+    async def _open(self, run_id: str, round_: int) -> _Shared | None:
+        """The execution of this round of the run in this process; None when the round is over."""
+        if self._stopping:
+            await asyncio.Event().wait()
+        async with self._opening:
+            shared = self._shared.get((run_id, round_))
+            if shared is None:
+                async with self._store.begin() as connection:
+                    state, current = await runs.read_state(connection, run_id)
+                if state in FINISHED or current != round_:
+                    return None
+                execution = Execution(
+                    await load_run(self._store, self._models, run_id), self._store
+                )
+                await execution.__aenter__()
+                shared = self._shared[(run_id, round_)] = _Shared(execution)
+                self._watch.add(execution)
+            shared.users += 1
+            if shared.closing is not None:
+                shared.closing.cancel()
+                shared.closing = None
+            return shared
+
+    def _let_go(self, run_id: str, round_: int, shared: _Shared) -> None:
+        shared.users -= 1
+        if shared.users == 0 and not self._stopping:
+            # The next shard of the run is likely to come soon: keep its pool for a moment.
+            delay = 0.0 if shared.execution.stopped else LINGER_S
+            shared.closing = asyncio.get_running_loop().call_later(
+                delay, self._close_soon, run_id, round_, shared
+            )
+
+    def _close_soon(self, run_id: str, round_: int, shared: _Shared) -> None:
+        self._shared.pop((run_id, round_), None)
+        self._watch.remove(shared.execution)
+        task = asyncio.create_task(_close(shared.execution))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _fail(self, run_id: str, reason: str) -> None:
+        async with self._store.begin() as connection:
+            await runs.move_run(connection, run_id, RunState.FAILED, reason)
+
+    async def _submit_forever(self) -> None:
+        """Bring queued runs to the queue: the run's row is what counts, so that accepting a run
+        is one transaction, and a server without a worker need not know the queue at all."""
+        while True:
+            try:
+                async with self._store.begin() as connection:
+                    waiting = set(await runs.queued_runs(connection))
+                self._submitted &= waiting
+                for run_id, round_ in sorted(waiting - self._submitted):
+                    await self._queue.submit(run_id, round_)
+                    self._submitted.add((run_id, round_))
+            except WeighbridgeError as error:
+                log.warning("could not look for queued runs: %s", error)
+            await asyncio.sleep(SUBMIT_EVERY_S)
+
+    async def _keep_lease(self) -> None:
+        renewed = time.monotonic()
+        while True:
+            try:
+                async with asyncio.timeout(self._lease_s / 3):
+                    async with self._store.begin() as connection:
+                        ours = await workers.beat(connection, self.id, self._lease_s)
+                if not ours and not self._store.is_sqlite:
+                    self._die("the lease ran out; other workers may have taken over")
+                if not ours:  # nobody else can have taken over: the folder is locked
+                    async with self._store.begin() as connection:
+                        await workers.join(connection, self.id)
+                renewed = time.monotonic()
+                await self._take_over_from_the_dead()
+            except (WeighbridgeError, TimeoutError) as error:
+                log.warning("could not renew the lease: %s", error)
+            if not self._store.is_sqlite and time.monotonic() - renewed > self._lease_s * 0.8:
+                self._die("the database could not be reached for the length of the lease")
+            await asyncio.sleep(self._beat_s)
+
+    async def _take_over_from_the_dead(self) -> None:
+        if self._store.is_sqlite:
+            return
+        # Whose work is pending is asked before who is alive: a worker that joins in between is
+        # then seen alive, never dead.
+        busy = await self._queue.workers_with_work()
+        async with self._store.begin() as connection:
+            living = await workers.alive(connection, self._lease_s)
+        dead = busy - living
+        if dead:
+            log.warning("taking over the work of %s", ", ".join(sorted(dead)))
+            await self._queue.recover(dead)
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            await self._queue.sweep()
+
+    def _die(self, why: str) -> None:
+        log.critical("worker %s ends itself: %s", self.id, why)
+        os._exit(EXIT_LEASE_LOST)
+
+
+async def _close(execution: Execution) -> None:
+    await execution.__aexit__()
+
+
+def _lock_folder(store: Store) -> IO[str]:
+    lock = (store.folder / "worker.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise Conflict(
+            f"another worker is at work on {store.folder}; several workers need PostgreSQL "
+            "(WEIGHBRIDGE_DATABASE_URL)"
+        ) from error
+    return lock

@@ -1,0 +1,179 @@
+"""Starting an evaluation: everything that can be wrong with it is found here, before any call."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weighbridge import scorers as scorer_table
+from weighbridge.core.caller import Caller, Role
+from weighbridge.core.evaluation import Evaluation
+from weighbridge.core.pin import pin
+from weighbridge.core.run import Run
+from weighbridge.datasets.cases import check_rows
+from weighbridge.errors import FieldProblem, Invalid, InvalidFields, NotFound
+from weighbridge.jobs.loading import plan_of
+from weighbridge.providers.model import Models
+from weighbridge.services.datasets import Datasets
+from weighbridge.spec import EvaluationSpec
+from weighbridge.store import evaluations, runs
+from weighbridge.store.datasets import Dataset
+from weighbridge.store.engine import Store
+from weighbridge.store.evaluations import StoredEvaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An evaluation that was accepted, with its runs, one per model, all queued."""
+
+    evaluation: StoredEvaluation
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process that will execute the runs itself, outside the queue."""
+
+    name: str
+    seconds: float
+
+
+class Evaluations:
+    """The evaluations of an installation.
+
+    Args:
+        store: where they are kept.
+        models: which models there are.
+        datasets: which data there is.
+    """
+
+    def __init__(self, store: Store, models: Models, datasets: Datasets) -> None:
+        self._store = store
+        self._models = models
+        self._datasets = datasets
+
+    async def start(
+        self,
+        caller: Caller,
+        spec: EvaluationSpec,
+        *,
+        folder: Path | None = None,
+        owner: Owner | None = None,
+    ) -> Started:
+        """Accept an evaluation and queue a run for each of its models.
+
+        Args:
+            folder: where relative `data` files are looked for; None through an API, which never
+                reads files of the server's machine.
+            owner: who executes the runs, when it is not the queue.
+
+        Raises:
+            Forbidden: the caller may not start runs.
+            Invalid: something is wrong with it; nothing was started and nothing was paid.
+        """
+        caller.must_be(Role.WRITER)
+        evaluation = spec.to_evaluation()
+        identities = [await self._identify(evaluation, name) for name in evaluation.models]
+        dataset = await self._dataset(caller, spec, evaluation, folder)
+        plan = plan_of(evaluation, dataset.frame.rows)
+        versions = {spec.key: scorer_table.build(spec).version for spec in evaluation.scorers}
+        stored_spec = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        stored_spec.pop("cases", None)
+        stored_spec["data"] = dataset.id
+        async with self._store.begin() as connection:
+            stored = await evaluations.add_evaluation(
+                connection, caller, evaluation.name, stored_spec, dataset.id
+            )
+            made = []
+            for name, identity in zip(evaluation.models, identities, strict=True):
+                run_id = await runs.add_run(
+                    connection,
+                    workspace_id=caller.workspace_id,
+                    evaluation_id=stored.id,
+                    model=name,
+                    pin=pin(evaluation, dataset.frame.sha256, identity, versions),
+                    total=plan.cases * plan.epochs,
+                    owner=owner.name if owner else None,
+                    owned_for_s=owner.seconds if owner else 0.0,
+                )
+                run = await runs.find_run(connection, caller.workspace_id, run_id)
+                assert run is not None  # noqa: S101 (it was made in this transaction)
+                made.append(run)
+        return Started(stored, tuple(made))
+
+    async def get(self, caller: Caller, evaluation_id: str) -> StoredEvaluation:
+        """One evaluation.
+
+        Raises:
+            NotFound: the workspace has no such evaluation.
+        """
+        async with self._store.begin() as connection:
+            found = await evaluations.find_evaluation(
+                connection, caller.workspace_id, evaluation_id
+            )
+        if found is None:
+            raise NotFound(f"there is no evaluation {evaluation_id}")
+        return found
+
+    async def list(
+        self, caller: Caller, *, after: str | None, limit: int
+    ) -> list[StoredEvaluation]:
+        """Newest first."""
+        async with self._store.begin() as connection:
+            return await evaluations.list_evaluations(
+                connection, caller.workspace_id, after=after, limit=limit
+            )
+
+    async def _identify(self, evaluation: Evaluation, name: str) -> Any:
+        try:
+            model = await self._models.get(name)
+        except Invalid as error:
+            raise InvalidFields([FieldProblem("model", error.message)]) from error
+        if evaluation.budget.usd is not None and not await model.has_price():
+            raise InvalidFields(
+                [
+                    FieldProblem(
+                        "budget.usd",
+                        f"the price of {name} is not known, so a budget in USD could not be kept; "
+                        "declare its price in the models file, or use budget.tokens",
+                    )
+                ]
+            )
+        return model.identity
+
+    async def _dataset(
+        self, caller: Caller, spec: EvaluationSpec, evaluation: Evaluation, folder: Path | None
+    ) -> Dataset:
+        if spec.cases is not None:
+            return await self._datasets.import_rows(
+                caller,
+                f"{evaluation.name}, inline cases",
+                [dict(row) for row in spec.cases],
+                lambda rows: check_rows(rows, evaluation),
+            )
+        data = spec.data or ""
+        if data.startswith("ds_"):
+            dataset = await self._known_dataset(caller, data)
+            await self._datasets.verify(dataset, evaluation)
+            return dataset
+        if folder is None:
+            raise InvalidFields(
+                [
+                    FieldProblem(
+                        "data",
+                        f"{data!r} is not the id of a data set (ds_…): upload the file first with "
+                        "POST /api/v1/datasets, or send its rows as `cases`",
+                    )
+                ]
+            )
+        path = folder / data
+        if not path.is_file():
+            raise InvalidFields([FieldProblem("data", f"there is no file {path}")])
+        return await self._datasets.import_file(
+            caller, path, check=lambda rows: check_rows(rows, evaluation)
+        )
+
+    async def _known_dataset(self, caller: Caller, dataset_id: str) -> Dataset:
+        try:
+            return await self._datasets.get(caller, dataset_id)
+        except NotFound as error:
+            raise InvalidFields([FieldProblem("data", error.message)]) from error

@@ -1,0 +1,97 @@
+"""Outcomes of a run, joined with the rows they are about: by page, and as a stream."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from weighbridge.core.caller import Caller
+from weighbridge.core.outcome import Record, Status
+from weighbridge.core.run import Run
+from weighbridge.datasets.frame import SEGMENT
+from weighbridge.errors import NotFound
+from weighbridge.store.datasets import Dataset, find_dataset, read_segment
+from weighbridge.store.engine import Store
+from weighbridge.store.evaluations import find_evaluation
+from weighbridge.store.outcomes import page_of_outcomes, stream_outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeView:
+    """An outcome with the row of the data set it is about."""
+
+    record: Record
+    inputs: dict[str, Any]
+
+
+class Outcomes:
+    """The outcomes of an installation's runs.
+
+    Args:
+        store: where they are kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def page(
+        self,
+        caller: Caller,
+        run: Run,
+        *,
+        after: tuple[int, int] | None = None,
+        limit: int = 100,
+        status: Status | None = None,
+        case_id: str | None = None,
+        epoch: int | None = None,
+    ) -> list[OutcomeView]:
+        """Outcomes in the order (position, epoch), after the given pair."""
+        async with self._store.begin() as connection:
+            records = await page_of_outcomes(
+                connection,
+                caller.workspace_id,
+                run.id,
+                after=after,
+                limit=limit,
+                status=status,
+                case_id=case_id,
+                epoch=epoch,
+            )
+        rows = _RowReader(self._store, await self._dataset(run))
+        return [OutcomeView(record, await rows.at(record.position)) for record in records]
+
+    async def stream(self, run: Run) -> AsyncIterator[OutcomeView]:
+        """All outcomes of a run in order, with constant memory."""
+        rows = _RowReader(self._store, await self._dataset(run))
+        async for record in stream_outcomes(self._store, run.workspace_id, run.id):
+            yield OutcomeView(record, await rows.at(record.position))
+
+    async def columns(self, run: Run) -> tuple[str, ...]:
+        """The columns of the run's data set, in order."""
+        return (await self._dataset(run)).frame.columns
+
+    async def _dataset(self, run: Run) -> Dataset:
+        async with self._store.begin() as connection:
+            evaluation = await find_evaluation(connection, run.workspace_id, run.evaluation_id)
+            dataset = evaluation and await find_dataset(
+                connection, run.workspace_id, evaluation.dataset_id
+            )
+        if not dataset:
+            raise NotFound(f"the data set of the run {run.id} is gone")
+        return dataset
+
+
+class _RowReader:
+    """Rows by position, remembering the segment that was read last."""
+
+    def __init__(self, store: Store, dataset: Dataset) -> None:
+        self._store = store
+        self._dataset = dataset
+        self._segment = -1
+        self._rows: list[dict[str, Any]] = []
+
+    async def at(self, position: int) -> dict[str, Any]:
+        segment, offset = divmod(position, SEGMENT)
+        if segment != self._segment:
+            self._rows = await read_segment(self._store.blobs, self._dataset.frame, segment)
+            self._segment = segment
+        return self._rows[offset]

@@ -1,0 +1,70 @@
+"""Files: data frames, uploads, exports. A folder by default, an object store by URL."""
+
+import asyncio
+from pathlib import Path
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from weighbridge.errors import OutOfSpace, Unavailable
+
+
+class Blobs:
+    """Reads and writes whole blobs and ranges of them.
+
+    Args:
+        url: `s3://…`, `gs://…`, `az://…` (credentials from the usual variables), or None.
+        folder: where blobs go when there is no URL; made when missing.
+    """
+
+    def __init__(self, url: str | None, folder: Path) -> None:
+        self._store: ObjectStore
+        if url is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._store = LocalStore(prefix=folder)
+        else:
+            self._store = from_url(url)
+
+    async def put_file(self, key: str, path: Path) -> None:
+        """Store the file at `path` under `key`, whole or not at all.
+
+        Raises:
+            OutOfSpace: no room for it.
+        """
+        try:
+            # Opening is a metadata look-up; the upload itself does not block the loop.
+            with await asyncio.to_thread(path.open, "rb") as file:
+                await obstore.put_async(self._store, key, file)
+        except OSError as error:
+            raise _storage_error(error) from error
+
+    async def get_range(self, key: str, start: int, end: int) -> bytes:
+        """The bytes `start` to `end` (exclusive) of a blob."""
+        if start >= end:
+            return b""
+        try:
+            return bytes(await obstore.get_range_async(self._store, key, start=start, end=end))
+        except FileNotFoundError as error:
+            raise Unavailable(f"the stored file {key} is gone from the blob store") from error
+
+    async def exists(self, key: str) -> bool:
+        """Whether there is a blob of that name."""
+        try:
+            await obstore.head_async(self._store, key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    async def delete(self, key: str) -> None:
+        """Remove a blob; one that is not there is no error."""
+        try:
+            await obstore.delete_async(self._store, key)
+        except FileNotFoundError:
+            return
+
+
+def _storage_error(error: OSError) -> Exception:
+    text = str(error)
+    if "No space left" in text or "quota" in text.lower():
+        return OutOfSpace("no room left in the blob store; nothing was half-written")
+    return Unavailable(f"the blob store cannot be written: {text[:200]}")

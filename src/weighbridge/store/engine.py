@@ -1,0 +1,116 @@
+"""The connection to the database, and the differences between SQLite and PostgreSQL."""
+
+import errno
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from weighbridge.errors import Invalid, OutOfSpace, Unavailable
+from weighbridge.store.blobs import Blobs
+
+SQLITE_FILE = "weighbridge.sqlite"
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Store:
+    """Rows and blobs of one installation.
+
+    Args:
+        database_url: `postgresql://…`, or None for SQLite in `folder`.
+        folder: the data folder; made when missing.
+        blob_url: an object store for the blobs, or None for `folder/blobs`.
+
+    Raises:
+        Invalid: the URL is not one that weighbridge can use.
+    """
+
+    def __init__(self, database_url: str | None, folder: Path, blob_url: str | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.url = async_url(database_url, folder)
+        self.is_sqlite = self.url.startswith("sqlite")
+        self.engine = _create_engine(self.url, sqlite=self.is_sqlite)
+        self.blobs = Blobs(blob_url, folder / "blobs")
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One unit of work: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            OutOfSpace: the disk or the database is full; nothing of this block was kept.
+            Unavailable: the database cannot be reached.
+        """
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self.engine.dispose()
+
+
+def async_url(database_url: str | None, folder: Path) -> str:
+    """The SQLAlchemy URL with the driver we use."""
+    if database_url is None:
+        return f"sqlite+aiosqlite:///{(folder / SQLITE_FILE).resolve()}"
+    try:
+        url = make_url(database_url)
+    except ArgumentError as error:
+        raise Invalid(
+            "the database URL cannot be read; it looks like postgresql://user@host/name"
+        ) from error
+    if url.get_backend_name() in {"postgresql", "postgres"}:
+        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    if url.get_backend_name() == "sqlite":
+        return url.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
+    raise Invalid(
+        f"{url.get_backend_name()} is not supported as a database: use postgresql://… or leave the "
+        "URL out for SQLite in the data folder"
+    )
+
+
+def _create_engine(url: str, *, sqlite: bool) -> AsyncEngine:
+    options: dict[str, Any] = {
+        "json_serializer": lambda value: orjson.dumps(value).decode(),
+        "json_deserializer": orjson.loads,
+    }
+    if not sqlite:
+        options |= {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
+    engine = create_async_engine(url, **options)
+    if sqlite:
+        event.listen(engine.sync_engine, "connect", _tune_sqlite)
+    return engine
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:
+    # A write transaction takes its lock when it begins: one that started by reading and upgrades
+    # later fails at once when somebody else wrote in between, whatever the busy timeout.
+    connection.isolation_level = "IMMEDIATE"
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=wal",
+        "synchronous=normal",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "foreign_keys=on",
+        "journal_size_limit=67108864",
+    ):
+        cursor.execute(f"pragma {pragma}")
+    cursor.close()
+
+
+def _translated(error: DBAPIError) -> Exception:
+    text = str(error.orig)
+    if "disk is full" in text or "No space left" in text or f"errno {errno.ENOSPC}" in text.lower():
+        return OutOfSpace(f"no room left in the database ({text.splitlines()[0]})")
+    if isinstance(error, OperationalError):
+        return Unavailable(f"the database cannot be used now: {text.splitlines()[0]}")
+    return error

@@ -1,0 +1,1 @@
+"""How the schema changes from release to release (Alembic)."""

@@ -1,0 +1,313 @@
+"""Outcome rows: recorded in groups, read as streams.
+
+A row is written once, under (run, position, epoch, kind): whoever writes it a second time (a worker
+that was taken for dead) changes nothing, and the tallies count what was really inserted.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    RowMapping,
+    and_,
+    cast,
+    delete,
+    func,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from weighbridge.core.outcome import (
+    Answer,
+    Failed,
+    Outcome,
+    Record,
+    Scored,
+    Status,
+    Ungraded,
+    Usage,
+)
+from weighbridge.core.shard import Plan, Shard
+from weighbridge.store.engine import Store
+from weighbridge.store.moments import now
+from weighbridge.store.tables import outcomes, tallies
+
+ASKED = "asked"
+"""The kind of a row whose answer came from asking the model in this run."""
+PAGE = 2_000
+_SUMS = ("done", "failed", "ungraded", "input_tokens", "output_tokens", "cost_usd", "calls")
+
+
+async def record_group(
+    connection: AsyncConnection,
+    workspace_id: str,
+    run_id: str,
+    group: Sequence[tuple[Shard, Record]],
+) -> None:
+    """Insert a group of records, and add them to the tallies of their shards, in one transaction.
+
+    Args:
+        connection: inside the caller's transaction.
+        group: at least one record, with the shard it belongs to.
+    """
+    moment = now()
+    rows = [_to_row(workspace_id, run_id, record, moment) for _, record in group]
+    result = await connection.execute(_upsert(connection)(outcomes).on_conflict_do_nothing(), rows)
+    if result.rowcount == len(rows):
+        await _add_to_tallies(connection, workspace_id, run_id, group)
+    else:  # some rows were there already: count these shards afresh
+        for shard in {shard for shard, _ in group}:
+            await recount(connection, workspace_id, run_id, shard)
+
+
+async def recount(
+    connection: AsyncConnection, workspace_id: str, run_id: str, shard: Shard
+) -> None:
+    """Make the tally of a shard from its rows."""
+    counted = (
+        await connection.execute(
+            select(
+                func.count(),
+                func.coalesce(func.sum(cast(outcomes.c.status == Status.FAILED, Integer)), 0),
+                func.coalesce(func.sum(cast(outcomes.c.status == Status.UNGRADED, Integer)), 0),
+                func.coalesce(func.sum(outcomes.c.input_tokens), 0),
+                func.coalesce(func.sum(outcomes.c.output_tokens), 0),
+                func.sum(outcomes.c.cost_usd),
+                func.coalesce(func.sum(outcomes.c.calls), 0),
+            ).where(_of_shard(run_id, shard))
+        )
+    ).one()
+    values = dict(zip(_SUMS, counted, strict=True))
+    statement = _upsert(connection)(tallies).values(
+        run_id=run_id, shard=shard.number, workspace_id=workspace_id, **values
+    )
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["run_id", "shard"], set_=values)
+    )
+
+
+async def positions_done(connection: AsyncConnection, run_id: str, shard: Shard) -> set[int]:
+    """Positions in the shard that have an outcome."""
+    rows = await connection.execute(select(outcomes.c.position).where(_of_shard(run_id, shard)))
+    return {row.position for row in rows}
+
+
+async def delete_failed(
+    connection: AsyncConnection, workspace_id: str, run_id: str, plan: Plan
+) -> int:
+    """Forget the failed outcomes of a run so that they are asked again; how many there were."""
+    result = await connection.execute(
+        delete(outcomes).where(outcomes.c.run_id == run_id, outcomes.c.status == Status.FAILED)
+    )
+    if result.rowcount:
+        stale = await connection.execute(
+            select(tallies.c.shard).where(tallies.c.run_id == run_id, tallies.c.failed > 0)
+        )
+        for number in [row.shard for row in stale]:
+            await recount(connection, workspace_id, run_id, plan[number])
+    return int(result.rowcount)
+
+
+async def page_of_outcomes(
+    connection: AsyncConnection,
+    workspace_id: str,
+    run_id: str,
+    *,
+    after: tuple[int, int] | None = None,
+    limit: int = PAGE,
+    status: Status | None = None,
+    case_id: str | None = None,
+    epoch: int | None = None,
+) -> list[Record]:
+    """Outcomes in the order (position, epoch), after the given pair."""
+    conditions: list[ColumnElement[bool]] = [
+        outcomes.c.run_id == run_id,
+        outcomes.c.workspace_id == workspace_id,
+    ]
+    if after is not None:
+        conditions.append(tuple_(outcomes.c.position, outcomes.c.epoch) > after)
+    if status is not None:
+        conditions.append(outcomes.c.status == status)
+    if case_id is not None:
+        conditions.append(outcomes.c.case_id == case_id)
+    if epoch is not None:
+        conditions.append(outcomes.c.epoch == epoch)
+    rows = await connection.execute(
+        select(outcomes)
+        .where(*conditions)
+        .order_by(outcomes.c.position, outcomes.c.epoch)
+        .limit(limit)
+    )
+    return [_to_record(row) for row in rows.mappings()]
+
+
+async def stream_outcomes(store: Store, workspace_id: str, run_id: str) -> AsyncIterator[Record]:
+    """All outcomes of a run in the order (position, epoch), a page in memory at a time."""
+    after: tuple[int, int] | None = None
+    while True:
+        async with store.begin() as connection:
+            page = await page_of_outcomes(connection, workspace_id, run_id, after=after)
+        for record in page:
+            yield record
+        if len(page) < PAGE:
+            return
+        after = (page[-1].position, page[-1].epoch)
+
+
+def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as it is stored and exported; `status` says which of the three it is."""
+    match outcome:
+        case Scored():
+            stored: dict[str, Any] = {"status": "scored", "value": outcome.value}
+            if outcome.label is not None:
+                stored["label"] = outcome.label
+            if outcome.explanation is not None:
+                stored["explanation"] = outcome.explanation
+            return stored
+        case Ungraded():
+            return {"status": "ungraded", "reason": outcome.reason, "raw": outcome.raw}
+        case Failed():
+            return {"status": "failed", **failure_to_json(outcome)}
+
+
+def failure_to_json(failure: Failed) -> dict[str, Any]:
+    """A failure as it is stored and exported."""
+    return {
+        "kind": failure.kind,
+        "message": failure.message,
+        "http_status": failure.status,
+        "calls": failure.calls,
+    }
+
+
+def _of_shard(run_id: str, shard: Shard) -> ColumnElement[bool]:
+    return and_(
+        outcomes.c.run_id == run_id,
+        outcomes.c.position >= shard.start,
+        outcomes.c.position < shard.stop,
+        outcomes.c.epoch == shard.epoch,
+        outcomes.c.kind == ASKED,
+    )
+
+
+def _upsert(connection: AsyncConnection) -> Any:
+    # `insert … on conflict` is spelt alike in both databases, but SQLAlchemy keeps it per dialect.
+    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+
+
+async def _add_to_tallies(
+    connection: AsyncConnection,
+    workspace_id: str,
+    run_id: str,
+    group: Sequence[tuple[Shard, Record]],
+) -> None:
+    sums: dict[int, list[Any]] = {}
+    for shard, record in group:
+        tally = sums.setdefault(shard.number, [0, 0, 0, 0, 0, None, 0])
+        status, usage = record.status, record.usage
+        tally[0] += 1
+        tally[1] += status is Status.FAILED
+        tally[2] += status is Status.UNGRADED
+        tally[3] += usage.input_tokens
+        tally[4] += usage.output_tokens
+        if usage.cost_usd is not None:
+            tally[5] = (tally[5] or 0.0) + usage.cost_usd
+        tally[6] += usage.calls
+    statement = _upsert(connection)(tallies)
+    added = statement.excluded
+    update = {name: tallies.c[name] + added[name] for name in _SUMS if name != "cost_usd"}
+    update["cost_usd"] = func.coalesce(
+        tallies.c.cost_usd + added.cost_usd, tallies.c.cost_usd, added.cost_usd
+    )
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["run_id", "shard"], set_=update),
+        [
+            {"run_id": run_id, "shard": number, "workspace_id": workspace_id}
+            | dict(zip(_SUMS, tally, strict=True))
+            for number, tally in sums.items()
+        ],
+    )
+
+
+def _clean(text: str | None) -> str | None:
+    # PostgreSQL keeps neither NUL nor lone surrogates; a model may emit both.
+    if text is None:
+        return None
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text
+
+
+def _clean_json(stored: dict[str, Any]) -> dict[str, Any]:
+    return {name: _clean(v) if isinstance(v, str) else v for name, v in stored.items()}
+
+
+def _to_row(workspace_id: str, run_id: str, record: Record, moment: datetime) -> dict[str, Any]:
+    answer, usage = record.answer, record.usage
+    return {
+        "run_id": run_id,
+        "position": record.position,
+        "epoch": record.epoch,
+        "kind": ASKED,
+        "workspace_id": workspace_id,
+        "case_id": _clean(record.case_id),
+        "cluster": _clean(record.cluster),
+        "status": record.status.value,
+        "answer": _clean(answer.text) if answer else None,
+        "finish_reason": answer.finish_reason if answer else None,
+        "answered_by": answer.model if answer else None,
+        "latency_s": answer.latency_s if answer else None,
+        "scores": {key: _clean_json(outcome_to_json(o)) for key, o in record.outcomes.items()},
+        "failure": _clean_json(failure_to_json(record.failure)) if record.failure else None,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_usd": usage.cost_usd,
+        "calls": usage.calls,
+        "recorded_at": moment,
+    }
+
+
+def _to_record(row: RowMapping) -> Record:
+    usage = Usage(row["input_tokens"], row["output_tokens"], row["cost_usd"], row["calls"])
+    answer = None
+    if row["answer"] is not None:
+        answer = Answer(
+            text=row["answer"],
+            finish_reason=row["finish_reason"],
+            latency_s=row["latency_s"] or 0.0,
+            usage=usage,
+            model=row["answered_by"],
+        )
+    return Record(
+        position=row["position"],
+        case_id=row["case_id"],
+        epoch=row["epoch"],
+        answer=answer,
+        outcomes={key: _to_outcome(stored) for key, stored in row["scores"].items()},
+        failure=_to_failure(row["failure"]) if row["failure"] else None,
+        usage=usage,
+        cluster=row["cluster"],
+    )
+
+
+def _to_outcome(stored: Mapping[str, Any]) -> Outcome:
+    match stored["status"]:
+        case "scored":
+            return Scored(stored["value"], stored.get("label"), stored.get("explanation"))
+        case "ungraded":
+            return Ungraded(stored["reason"], stored["raw"])
+        case _:
+            return _to_failure(stored)
+
+
+def _to_failure(stored: Mapping[str, Any]) -> Failed:
+    return Failed(stored["kind"], stored["message"], stored["http_status"], stored["calls"])

@@ -1,0 +1,250 @@
+"""Runs: their states, who executes them, and their progress as the tallies of their rows."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from weighbridge.core.ids import new_id
+from weighbridge.core.outcome import Metric, Usage
+from weighbridge.core.run import FINISHED, LEGAL_MOVES, Progress, Run, RunState
+from weighbridge.store.moments import now
+from weighbridge.store.tables import runs, tallies
+
+
+async def add_run(
+    connection: AsyncConnection,
+    *,
+    workspace_id: str,
+    evaluation_id: str,
+    model: str,
+    pin: str,
+    total: int,
+    owner: str | None = None,
+    owned_for_s: float = 0.0,
+) -> str:
+    """A new queued run; its id. One with an owner is left alone by the queue."""
+    run_id = new_id("run")
+    await connection.execute(
+        insert(runs).values(
+            id=run_id,
+            workspace_id=workspace_id,
+            evaluation_id=evaluation_id,
+            model=model,
+            pin=pin,
+            state=RunState.QUEUED,
+            total=total,
+            round=1,
+            owner=owner,
+            owned_until=None if owner is None else now() + timedelta(seconds=owned_for_s),
+            created_at=now(),
+        )
+    )
+    return run_id
+
+
+async def find_run(connection: AsyncConnection, workspace_id: str, run_id: str) -> Run | None:
+    """The run with this id, if it is in the workspace."""
+    rows = await connection.execute(
+        _with_progress(and_(runs.c.workspace_id == workspace_id, runs.c.id == run_id))
+    )
+    row = rows.mappings().one_or_none()
+    return None if row is None else _run(row)
+
+
+async def workspace_of(connection: AsyncConnection, run_id: str) -> str | None:
+    """The workspace a run belongs to: for the engine, which is handed nothing but run ids."""
+    found: str | None = await connection.scalar(
+        select(runs.c.workspace_id).where(runs.c.id == run_id)
+    )
+    return found
+
+
+async def list_runs(
+    connection: AsyncConnection,
+    workspace_id: str,
+    *,
+    after: str | None,
+    limit: int,
+    evaluation_id: str | None = None,
+    state: RunState | None = None,
+) -> list[Run]:
+    """Newest first, below the id `after`."""
+    conditions = [runs.c.workspace_id == workspace_id]
+    if after is not None:
+        conditions.append(runs.c.id < after)
+    if evaluation_id is not None:
+        conditions.append(runs.c.evaluation_id == evaluation_id)
+    if state is not None:
+        conditions.append(runs.c.state == state)
+    page = (
+        select(runs.c.id)
+        .where(*conditions)
+        .order_by(runs.c.id.desc())
+        .limit(limit)
+        .scalar_subquery()
+    )
+    rows = await connection.execute(_with_progress(runs.c.id.in_(page)).order_by(runs.c.id.desc()))
+    return [_run(row) for row in rows.mappings()]
+
+
+async def move_run(
+    connection: AsyncConnection, run_id: str, to: RunState, reason: str | None = None
+) -> bool:
+    """Bring the run into a state, if that is a legal move from where it is.
+
+    One statement, so that of two processes that try, one does it.
+    """
+    origins = [state for state, targets in LEGAL_MOVES.items() if to in targets]
+    values: dict[str, Any] = {"state": to, "reason": reason}
+    if to is RunState.RUNNING:
+        values["started_at"] = func.coalesce(runs.c.started_at, now())
+    if to is RunState.QUEUED:
+        values |= {"finished_at": None, "metrics": None, "round": runs.c.round + 1}
+    if to in FINISHED:
+        values |= {"finished_at": now(), "owner": None, "owned_until": None}
+    result = await connection.execute(
+        update(runs).where(runs.c.id == run_id, runs.c.state.in_(origins)).values(**values)
+    )
+    return result.rowcount == 1
+
+
+async def read_state(connection: AsyncConnection, run_id: str) -> tuple[RunState, int]:
+    """State and round of a run."""
+    row = (
+        await connection.execute(select(runs.c.state, runs.c.round).where(runs.c.id == run_id))
+    ).one()
+    return RunState(row.state), int(row.round)
+
+
+async def states_of(connection: AsyncConnection, run_ids: Iterable[str]) -> dict[str, RunState]:
+    """The states of several runs at once."""
+    rows = await connection.execute(
+        select(runs.c.id, runs.c.state).where(runs.c.id.in_(list(run_ids)))
+    )
+    return {row.id: RunState(row.state) for row in rows}
+
+
+async def queued_runs(connection: AsyncConnection) -> list[tuple[str, int]]:
+    """Runs that wait for the queue or are worked on by it, with their rounds, oldest first."""
+    rows = await connection.execute(
+        select(runs.c.id, runs.c.round)
+        .where(
+            runs.c.state.in_([RunState.QUEUED, RunState.RUNNING, RunState.DELIVERING]),
+            runs.c.owner.is_(None),
+        )
+        .order_by(runs.c.id)
+    )
+    return [(row.id, row.round) for row in rows]
+
+
+async def take_ownership(
+    connection: AsyncConnection, run_id: str, owner: str, seconds: float
+) -> str | None:
+    """Execute this run outside the queue, as its only executor.
+
+    Returns:
+        None when it is ours now; else the owner whose time is not up.
+    """
+    result = await connection.execute(
+        update(runs)
+        .where(
+            runs.c.id == run_id,
+            or_(runs.c.owner.is_(None), runs.c.owner == owner, runs.c.owned_until < now()),
+        )
+        .values(owner=owner, owned_until=now() + timedelta(seconds=seconds))
+    )
+    if result.rowcount == 1:
+        return None
+    return await connection.scalar(select(runs.c.owner).where(runs.c.id == run_id)) or "another"
+
+
+async def release_ownership(connection: AsyncConnection, run_id: str, owner: str) -> None:
+    """Let others execute the run."""
+    await connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id, runs.c.owner == owner)
+        .values(owner=None, owned_until=None)
+    )
+
+
+async def owner_of(connection: AsyncConnection, run_id: str) -> str | None:
+    """Who executes the run outside the queue."""
+    found: str | None = await connection.scalar(select(runs.c.owner).where(runs.c.id == run_id))
+    return found
+
+
+async def store_metrics(
+    connection: AsyncConnection, run_id: str, metrics: tuple[Metric, ...]
+) -> None:
+    """Keep the report's numbers with the run."""
+    await connection.execute(
+        update(runs)
+        .where(runs.c.id == run_id)
+        .values(metrics=[asdict(metric) for metric in metrics])
+    )
+
+
+async def read_pin(connection: AsyncConnection, run_id: str) -> str:
+    """The hash of everything that determines the run's result."""
+    return str(await connection.scalar(select(runs.c.pin).where(runs.c.id == run_id)))
+
+
+def _with_progress(condition: ColumnElement[bool]) -> Select[Any]:
+    sums = (
+        select(
+            tallies.c.run_id,
+            func.sum(tallies.c.done).label("done"),
+            func.sum(tallies.c.failed).label("failed"),
+            func.sum(tallies.c.ungraded).label("ungraded"),
+            func.sum(tallies.c.input_tokens).label("input_tokens"),
+            func.sum(tallies.c.output_tokens).label("output_tokens"),
+            func.sum(tallies.c.cost_usd).label("cost_usd"),
+            func.sum(tallies.c.calls).label("calls"),
+        )
+        .where(tallies.c.run_id.in_(select(runs.c.id).where(condition)))
+        .group_by(tallies.c.run_id)
+        .subquery()
+    )
+    return (
+        select(runs, *(column for column in sums.c if column.name != "run_id"))
+        .outerjoin(sums, sums.c.run_id == runs.c.id)
+        .where(condition)
+    )
+
+
+def _run(row: RowMapping) -> Run:
+    return Run(
+        id=row["id"],
+        workspace_id=row["workspace_id"],
+        evaluation_id=row["evaluation_id"],
+        model=row["model"],
+        state=RunState(row["state"]),
+        reason=row["reason"],
+        progress=Progress(
+            done=int(row["done"] or 0),
+            total=row["total"],
+            failed=int(row["failed"] or 0),
+            ungraded=int(row["ungraded"] or 0),
+        ),
+        usage=Usage(
+            input_tokens=int(row["input_tokens"] or 0),
+            output_tokens=int(row["output_tokens"] or 0),
+            cost_usd=row["cost_usd"],
+            calls=int(row["calls"] or 0),
+        ),
+        metrics=tuple(Metric(**metric) for metric in row["metrics"] or ()),
+        created_at=row["created_at"],
+        started_at=row["started_at"],
+        finished_at=row["finished_at"],
+    )
+
+
+def duration_s(run: Run, moment: datetime) -> float | None:
+    """Seconds the run has been or was worked on, None before it began."""
+    if run.started_at is None:
+        return None
+    return ((run.finished_at or moment) - run.started_at).total_seconds()

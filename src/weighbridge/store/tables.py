@@ -1,0 +1,207 @@
+"""The schema. What a column means is said here; how it changes over time is in `migrations/`."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC, aware on both databases (SQLite keeps no time zone)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive moments; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("moments in the store carry a time zone")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back an aware moment."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+Identifier = String(64)
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("workspace_id", "name"),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False, index=True),
+    Column("user_id", ForeignKey("users.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("hint", Text, nullable=False),  # the first characters, to recognise it in a list
+    Column("hash", String(64), nullable=False, unique=True),  # SHA-256 of the key, hex
+    Column("role", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),  # of the frame; also the name of its blob
+    Column("rows", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),  # bytes
+    Column("columns", Json, nullable=False),
+    Column("offsets", Json, nullable=False),  # byte offset of each segment's first row, then size
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("workspace_id", "sha256", "name"),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("spec", Json, nullable=False),  # as it was written, defaults left out
+    Column("dataset_id", ForeignKey("datasets.id"), nullable=False),
+    Column("door", Text, nullable=False),  # which API or command it came through
+    Column("created_by", Identifier),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "workspace_id", "id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("evaluation_id", ForeignKey("evaluations.id"), nullable=False, index=True),
+    Column("model", Text, nullable=False),
+    Column("pin", String(64), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("total", BigInteger, nullable=False),  # cases x epochs
+    Column("round", Integer, nullable=False),  # how often it was queued: names the workflow
+    Column("owner", Text),  # who executes it outside the queue, and until when nobody else may
+    Column("owned_until", UtcDateTime),
+    Column("metrics", Json),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("finished_at", UtcDateTime),
+    Index(None, "workspace_id", "id"),
+    Index(None, "state"),
+)
+
+# The only truth about progress. `kind` tells an asked answer from a later re-scoring of it.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("run_id", Identifier, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(32), primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("case_id", Text, nullable=False),
+    Column("cluster", Text),
+    Column("status", String(16), nullable=False),
+    Column("answer", Text),
+    Column("finish_reason", Text),
+    Column("answered_by", Text),  # the model's name in the endpoint's own words
+    Column("latency_s", Float),
+    Column("scores", Json, nullable=False),  # scorer key -> {status, value, label, …}
+    Column("failure", Json),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_usd", Float),
+    Column("calls", Integer, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Index(None, "run_id", "status", "position", "epoch"),
+    sqlite_with_rowid=False,
+)
+
+# Sums over the outcome rows of one shard, kept in the same transaction as the rows, so that the
+# progress of a run of ten million cases can be read at a glance.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("run_id", Identifier, primary_key=True),
+    Column("shard", BigInteger, primary_key=True, autoincrement=False),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("done", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("ungraded", BigInteger, nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("cost_usd", Float),
+    Column("calls", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Heartbeats of worker processes; not a customer's data, so without a workspace.
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("started_at", Float, nullable=False),  # seconds since 1970, by the database's clock
+    Column("last_seen", Float, nullable=False),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("workspace_id", Identifier, primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),  # of method, path and body
+    Column("status", Integer),  # None while the first request is still being answered
+    Column("body", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+)

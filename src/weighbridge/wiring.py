@@ -1,0 +1,68 @@
+"""From settings to services: the one place that knows all the parts."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from weighbridge.providers.catalog import Catalog
+from weighbridge.providers.declared import load_models_file
+from weighbridge.providers.model import Models
+from weighbridge.services.datasets import Datasets
+from weighbridge.services.evaluations import Evaluations
+from weighbridge.services.exports import Exports
+from weighbridge.services.keys import Keys
+from weighbridge.services.outcomes import Outcomes
+from weighbridge.services.runs import Runs
+from weighbridge.settings import Settings
+from weighbridge.store.engine import Store
+from weighbridge.store.migrate import migrate
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a door can call, and what it stands on."""
+
+    settings: Settings
+    store: Store
+    catalog: Catalog
+    models: Models
+    keys: Keys
+    datasets: Datasets
+    evaluations: Evaluations
+    runs: Runs
+    outcomes: Outcomes
+    exports: Exports
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """The services of an installation, with its database at the schema of this release.
+
+    Raises:
+        Invalid: a setting or the models file is wrong.
+        Unavailable: the database cannot be reached.
+    """
+    models_file = load_models_file(settings.config) if settings.config else None
+    catalog = Catalog(models_file, os.environ)
+    store = Store(settings.database_url, settings.data, settings.blob_url)
+    models = Models(catalog)
+    try:
+        await migrate(store)
+        datasets = Datasets(store)
+        outcomes = Outcomes(store)
+        yield Services(
+            settings=settings,
+            store=store,
+            catalog=catalog,
+            models=models,
+            keys=Keys(store),
+            datasets=datasets,
+            evaluations=Evaluations(store, models, datasets),
+            runs=Runs(store),
+            outcomes=outcomes,
+            exports=Exports(outcomes),
+        )
+    finally:
+        await models.close()
+        await store.close()
