@@ -1,0 +1,44 @@
+"""The schema a database is brought to is the schema the code speaks of."""
+
+import asyncio
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from weighbridge.store.engine import Store
+from weighbridge.store.migrate import HEAD, migrate
+from weighbridge.store.tables import metadata
+from weighbridge.store.upgrade import MIGRATIONS, schema_version
+
+
+def test_head_is_the_newest_migration_file() -> None:
+    script = ScriptDirectory(str(MIGRATIONS))
+    assert script.get_current_head() == HEAD
+
+
+async def test_migrations_make_exactly_the_tables_of_the_code(store: Store) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return [d for d in compare_metadata(context, metadata) if "reflected" not in str(d)]
+
+    async with store.begin() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_migrating_twice_changes_nothing(store: Store) -> None:
+    await migrate(store)
+    async with store.begin() as connection:
+        assert await connection.run_sync(schema_version) == HEAD
+
+
+async def test_several_processes_may_migrate_at_once(
+    database_url: str | None, tmp_path: Path
+) -> None:
+    stores = [Store(database_url, tmp_path / "data") for _ in range(4)]
+    await asyncio.gather(*(migrate(store) for store in stores))
+    async with stores[0].begin() as connection:
+        assert await connection.run_sync(schema_version) == HEAD
+    for store in stores:
+        await store.close()
