@@ -1,0 +1,79 @@
+"""The pin of a run: one hash over everything that determines its result.
+
+Two runs with the same pin did the same work. What only decides how the work is carried out (name,
+concurrency, budget, timeout, metadata) is left out.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from weighbridge.core.evaluation import Evaluation
+from weighbridge.core.json import Json
+
+
+def pin(
+    evaluation: Evaluation,
+    dataset_sha256: str,
+    model_identity: Json,
+    scorer_versions: Mapping[str, int],
+) -> str:
+    """The pin of one run.
+
+    Args:
+        evaluation: what is done. Its `models` do not enter: a run asks one model, which is
+        model_identity: whatever tells the model asked from others (protocol, address, the
+            endpoint's name of it), as JSON and without secrets.
+        dataset_sha256: hash of the frame of cases.
+        scorer_versions: version of each scorer, by its name; those not used are ignored.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        KeyError: a scorer of the evaluation has no version.
+        ValueError: a number that JSON cannot say (NaN or an infinity).
+    """
+    determining = {
+        "dataset": dataset_sha256,
+        "model": model_identity,
+        "messages": [
+            {"role": message.role, "content": message.content, "images": message.images}
+            for message in evaluation.messages
+        ],
+        "columns": [evaluation.id_column, evaluation.target_column, evaluation.cluster_column],
+        "scorers": [
+            {
+                "name": spec.name,
+                "version": scorer_versions[spec.name],
+                "options": spec.options,
+                "key": spec.key,
+            }
+            for spec in evaluation.scorers
+        ],
+        "params": evaluation.params,
+        "schema": evaluation.schema,
+        "epochs": evaluation.epochs,
+        "reducer": str(evaluation.reducer),
+        "limit": evaluation.limit,
+    }
+    return hashlib.sha256(canonical_json(determining)).hexdigest()
+
+
+def canonical_json(value: object) -> bytes:
+    """The same bytes for the same value: keys sorted, no spaces, and whole numbers written
+    without a point (`0.0` is `0`), as in RFC 8785."""
+    text = json.dumps(
+        _whole(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _whole(value: object) -> object:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, Mapping):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_whole(item) for item in value]
+    return value

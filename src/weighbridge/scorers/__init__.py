@@ -1,0 +1,78 @@
+"""How one answer is graded: the table of scorers, and the way from an evaluation to one of them."""
+
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+
+from weighbridge.core.json import JsonObject
+from weighbridge.core.outcome import ScorerSpec
+from weighbridge.core.suggest import did_you_mean
+from weighbridge.scorers.base import Scorer
+from weighbridge.scorers.choice import Choice
+from weighbridge.scorers.numbers import Numeric
+from weighbridge.scorers.options import OptionError, changed_options, check_options
+from weighbridge.scorers.text import F1, Exact, Includes, Regex
+
+__all__ = ["SCORERS", "OptionError", "Scorer", "build", "find", "spec_of", "versions"]
+
+ENTRY_POINTS = "weighbridge.scorers"
+"""Group in which another package names its scorers: `name = "package.module:Class"`."""
+
+SCORERS: dict[str, type[Scorer]] = {
+    "exact": Exact,
+    "includes": Includes,
+    "regex": Regex,
+    "numeric": Numeric,
+    "choice": Choice,
+    "f1": F1,
+}
+"""Every scorer that comes with weighbridge, by its name in an evaluation."""
+
+
+def find(name: str) -> type[Scorer]:
+    """The scorer called `name`: of the table, or else of an installed package.
+
+    Raises:
+        OptionError: there is none; the message lists those there are.
+    """
+    if name in SCORERS:
+        return SCORERS[name]
+    # Asking every installed package takes a tenth of a second: only for a name not in the table.
+    others = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name not in others:
+        known = [*SCORERS, *others]
+        hint = did_you_mean(name, known)
+        raise OptionError("", f"there is no scorer `{name}`{hint} (scorers: {', '.join(known)})")
+    scorer: type[Scorer] = others[name].load()
+    return scorer
+
+
+def build(spec: ScorerSpec) -> Scorer:
+    """The scorer of a spec.
+
+    Raises:
+        OptionError: a `ValueError`; no scorer of this name, no option of this name, or a value it
+            cannot have. Its `option` says which.
+    """
+    scorer = find(spec.name)
+    options = check_options(scorer, spec.options)
+    try:
+        return scorer(**options)
+    except OptionError:
+        raise
+    except ValueError as error:
+        raise OptionError("", str(error)) from error
+
+
+def spec_of(scorer: Scorer) -> JsonObject:
+    """The options of a scorer that differ from their defaults: what is stored of it, beside its
+    name. `build` makes an equal scorer of it."""
+    return changed_options(scorer)
+
+
+def versions(specs: Iterable[ScorerSpec]) -> dict[str, int]:
+    """Version of each scorer that these specs name, for the pin.
+
+    Raises:
+        OptionError: a name that no scorer has.
+    """
+    return {spec.name: find(spec.name).version for spec in specs}
