@@ -1,7 +1,8 @@
 """How one answer is graded: the table of scorers, and the way from an evaluation to one of them."""
 
-from collections.abc import Iterable
-from importlib.metadata import entry_points
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import ScorerSpec
@@ -14,9 +15,6 @@ from weighbridge.scorers.text import F1, Exact, Includes, Regex
 
 __all__ = ["SCORERS", "OptionError", "Scorer", "build", "find", "spec_of", "versions"]
 
-ENTRY_POINTS = "weighbridge.scorers"
-"""Group in which another package names its scorers: `name = "package.module:Class"`."""
-
 SCORERS: dict[str, type[Scorer]] = {
     "exact": Exact,
     "includes": Includes,
@@ -28,6 +26,10 @@ SCORERS: dict[str, type[Scorer]] = {
 """Every scorer that comes with weighbridge, by its name in an evaluation."""
 
 
+class _Loadable(Protocol):
+    def load(self) -> type[Scorer]: ...
+
+
 def find(name: str) -> type[Scorer]:
     """The scorer called `name`: of the table, or else of an installed package.
 
@@ -37,13 +39,14 @@ def find(name: str) -> type[Scorer]:
     if name in SCORERS:
         return SCORERS[name]
     # Asking every installed package takes a tenth of a second: only for a name not in the table.
-    others = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-    if name not in others:
-        known = [*SCORERS, *others]
+    installed: Mapping[str, _Loadable] = importlib.import_module(
+        "weighbridge.scorers.installed"
+    ).installed()
+    if name not in installed:
+        known = [*SCORERS, *installed]
         hint = did_you_mean(name, known)
         raise OptionError("", f"there is no scorer `{name}`{hint} (scorers: {', '.join(known)})")
-    scorer: type[Scorer] = others[name].load()
-    return scorer
+    return installed[name].load()
 
 
 def build(spec: ScorerSpec) -> Scorer:

@@ -1,0 +1,388 @@
+"""The evaluation as people write it: one object, the same in a YAML file, in JSON and in the SDK.
+
+`parse_spec` turns it into an `EvaluationSpec`, or says of every field what is wrong with it;
+`EvaluationSpec.to_evaluation` turns that into the noun everything else works with.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, TypeAlias, cast
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from weighbridge import scorers
+from weighbridge.core.evaluation import Budget, Evaluation, PromptMessage, Reducer
+from weighbridge.core.json import JsonObject
+from weighbridge.core.outcome import ScorerSpec
+from weighbridge.core.prompt import Template
+from weighbridge.core.suggest import did_you_mean
+from weighbridge.datasets.cases import BadRow, check_rows
+from weighbridge.datasets.rows import Row
+from weighbridge.errors import FieldProblem, InvalidFields
+
+Path: TypeAlias = tuple[str | int, ...]
+
+MAX_INLINE_CASES = 10_000
+MAX_EPOCHS = 1_000
+MAX_CONCURRENCY = 4_096
+MAX_MODELS = 64
+
+_LISTED_PROBLEMS = 20
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+# Parameters that weighbridge sets itself; given here they would contradict the rest of the object.
+_RESERVED_PARAMS = {
+    "model": "name the model under `model`",
+    "messages": "write the prompt under `prompt` or `messages`",
+    "prompt": "write the prompt under `prompt` or `messages`",
+    "stream": "answers are not streamed",
+    "n": "repeats are asked for by `epochs`",
+}
+
+
+def _check_template(text: str) -> str:
+    Template(text)
+    return text
+
+
+Column = Annotated[str, Field(min_length=1, max_length=1_000)]
+ModelName = Annotated[str, Field(min_length=1, max_length=500)]
+TemplateText = Annotated[str, AfterValidator(_check_template)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class BudgetSpec(_Strict):
+    """Where a run stops by itself, keeping what was done."""
+
+    usd: float | None = Field(default=None, gt=0, allow_inf_nan=False, description="US dollars.")
+    tokens: int | None = Field(default=None, gt=0, description="Input and output tokens together.")
+
+
+class MessageSpec(_Strict):
+    """One message of the prompt."""
+
+    role: Literal["system", "user", "assistant"] = Field(description="Who says it.")
+    content: TemplateText = Field(
+        description="Template: `{column}` stands for that column's value, `{{` and `}}` for braces."
+    )
+    images: list[TemplateText] = Field(
+        default_factory=list,
+        description="Templates of image addresses or data URIs, sent after the text.",
+    )
+
+
+class EvaluationSpec(_Strict):
+    """An evaluation: cases, a prompt, one or more models, and scorers."""
+
+    name: str = Field(default="evaluation", min_length=1, max_length=200, description="For people.")
+    data: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4_096,
+        description="Where the cases are: a file, an uploaded file's id or a stored data set. This "
+        "or `cases`.",
+    )
+    cases: list[dict[str, JsonValue]] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_INLINE_CASES,
+        description=f"The cases themselves, column → value; at most {MAX_INLINE_CASES:,}.",
+    )
+    id: Column | None = Field(
+        default=None, description="Column that names the case; its position otherwise."
+    )
+    model: ModelName | None = Field(default=None, description="The model to ask. This or `models`.")
+    models: list[ModelName] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_MODELS,
+        description="Several models; a run for each.",
+    )
+    prompt: TemplateText | None = Field(
+        default=None,
+        description="Template of the one message that is sent: `{column}` stands for that column's "
+        "value, `{{` and `}}` for braces. This or `messages`.",
+    )
+    messages: list[MessageSpec] | None = Field(
+        default=None, min_length=1, max_length=1_000, description="The prompt as a chat."
+    )
+    target: Column | None = Field(default=None, description="Column with the reference answer.")
+    cluster: Column | None = Field(
+        default=None,
+        description="Column that says which cases are not independent of each other (one source, "
+        "one template); intervals then allow for it.",
+    )
+    scorers: list[Any] = Field(
+        default_factory=list,
+        max_length=64,
+        description="How answers are graded: a scorer's name, or `{name: {option: value}}`, with "
+        "`as: key` beside the name to call its scores something else.",
+    )
+    params: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Sent to the model as they are (`temperature`, `max_tokens`, `seed`…).",
+    )
+    answer_schema: dict[str, JsonValue] | None = Field(
+        default=None, alias="schema", description="JSON schema that the answer must follow."
+    )
+    epochs: int = Field(default=1, ge=1, le=MAX_EPOCHS, description="Repeats of each case.")
+    reducer: Reducer = Field(
+        default=Reducer.MEAN,
+        strict=False,
+        description="How the scores of a case's repeats become one.",
+    )
+    concurrency: int = Field(
+        default=64, ge=1, le=MAX_CONCURRENCY, description="The most calls in flight at once."
+    )
+    budget: BudgetSpec = Field(default_factory=BudgetSpec, description="Where to stop.")
+    timeout: float = Field(
+        default=120.0, gt=0, le=86_400, description="Seconds after which a call counts as failed."
+    )
+    limit: int | None = Field(default=None, ge=1, description="The most cases taken from the data.")
+    metadata: dict[str, JsonValue] = Field(default_factory=dict, description="For you.")
+
+    @field_validator("params")
+    @classmethod
+    def _check_params(cls, params: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        _refuse(
+            ((name,), f"not a parameter here: {_RESERVED_PARAMS[name]}")
+            for name in params
+            if name in _RESERVED_PARAMS
+        )
+        return params
+
+    @field_validator("scorers")
+    @classmethod
+    def _check_scorers(cls, items: list[Any]) -> list[Any]:
+        _refuse(_scorer_problems(items))
+        return items
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> "EvaluationSpec":
+        _refuse(self._contradictions())
+        if self.cases is not None:
+            try:
+                for _ in check_rows(cast("list[Row]", self.cases), self.to_evaluation()):
+                    pass
+            except BadRow as error:
+                _refuse([(("cases", error.row - 1), error.message)])
+        return self
+
+    def to_evaluation(self) -> Evaluation:
+        """The noun that everything else works with. It does not hold `data` or `cases`."""
+        if self.prompt is not None:
+            messages: tuple[PromptMessage, ...] = (PromptMessage("user", self.prompt),)
+        else:
+            messages = tuple(
+                PromptMessage(message.role, message.content, tuple(message.images))
+                for message in self.messages or ()
+            )
+        return Evaluation(
+            name=self.name,
+            models=tuple(self.models or ()) if self.model is None else (self.model,),
+            messages=messages,
+            id_column=self.id,
+            target_column=self.target,
+            cluster_column=self.cluster,
+            scorers=_scorer_specs(self.scorers),
+            params=self.params,
+            schema=self.answer_schema,
+            epochs=self.epochs,
+            reducer=self.reducer,
+            concurrency=self.concurrency,
+            budget=Budget(self.budget.usd, self.budget.tokens),
+            timeout_s=self.timeout,
+            limit=self.limit,
+            metadata={**self.metadata},
+        )
+
+    def as_json(self) -> JsonObject:
+        """The object as it was written, without what was left to the defaults."""
+        dumped: JsonObject = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return dumped
+
+    def _contradictions(self) -> Iterator[tuple[Path, str]]:
+        for one, other in (("data", "cases"), ("model", "models"), ("prompt", "messages")):
+            given = [name for name in (one, other) if getattr(self, name) is not None]
+            if not given:
+                yield (), f"one of `{one}` and `{other}` is needed"
+            elif len(given) == 2:
+                yield (other,), f"either `{one}` or `{other}`, not both"
+        for place, name in enumerate(self.models or ()):
+            if name in (self.models or ())[:place]:
+                yield ("models", place), f"`{name}` is there twice"
+
+
+def parse_spec(
+    data: object,
+    *,
+    lines: Mapping[Path, int] | None = None,
+    source: str | None = None,
+) -> EvaluationSpec:
+    """An evaluation out of the value that JSON or YAML text held.
+
+    Args:
+        data: the value.
+        lines: where it came from a file, the 1-based line of each field, by its path.
+        source: the file's name, shown in front of the message.
+
+    Raises:
+        InvalidFields: naming every field that is wrong (the first 20), with its line.
+    """
+    if not isinstance(data, Mapping):
+        what = "nothing" if data is None else type(data).__name__
+        problem = FieldProblem("", f"an evaluation is an object with named fields, not {what}", 1)
+        raise InvalidFields([problem if lines else FieldProblem("", problem.message)], source)
+    try:
+        return EvaluationSpec.model_validate(dict(data))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        problems = [_problem(detail, lines or {}) for detail in details[:_LISTED_PROBLEMS]]
+        if len(details) > _LISTED_PROBLEMS:
+            problems.append(FieldProblem("", f"and {len(details) - _LISTED_PROBLEMS} more"))
+        raise InvalidFields(problems, source) from error
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema (draft 2020-12) of the object, for editors and for the API's description."""
+    schema = EvaluationSpec.model_json_schema(by_alias=True)
+    names = sorted(scorers.SCORERS)
+    schema["properties"]["scorers"]["items"] = {
+        "anyOf": [
+            {"enum": names},
+            *(_scorer_schema(name) for name in names),
+        ]
+    }
+    schema["allOf"] = [
+        {"oneOf": [{"required": [one]}, {"required": [other]}]}
+        for one, other in (("data", "cases"), ("model", "models"), ("prompt", "messages"))
+    ]
+    return schema
+
+
+def _scorer_schema(name: str) -> dict[str, Any]:
+    options = TypeAdapter(scorers.SCORERS[name]).json_schema()
+    options.pop("title", None)
+    return {
+        "type": "object",
+        "properties": {
+            name: {"anyOf": [{**options, "additionalProperties": False}, {"type": "null"}]},
+            "as": {"type": "string", "pattern": f"^{_KEY.pattern}$"},
+        },
+        "required": [name],
+        "additionalProperties": False,
+    }
+
+
+def _scorer_specs(items: list[Any]) -> tuple[ScorerSpec, ...]:
+    """Specs of the scorers, each with a key of its own: `as`, or else the name, with `-2`, `-3`…
+    for those that come again."""
+    entries = [_scorer_entry(item) for item in items]
+    taken = {key for _, _, key in entries if key is not None}
+    specs = []
+    for name, options, key in entries:
+        if key is None:
+            count = 1
+            key = name
+            while key in taken:
+                count += 1
+                key = f"{name}-{count}"
+            taken.add(key)
+        specs.append(ScorerSpec(name, options, key))
+    return tuple(specs)
+
+
+def _scorer_entry(item: Any) -> tuple[str, JsonObject, str | None]:
+    """Name, options and explicit key of one item of `scorers`.
+
+    Raises:
+        OptionError: it has another shape; `option` is the part that is wrong.
+    """
+    if isinstance(item, str):
+        return item, {}, None
+    if not isinstance(item, Mapping):
+        raise scorers.OptionError(
+            "", "a scorer's name, or an object `{name: {option: value}}`, was expected"
+        )
+    names = [name for name in item if name != "as"]
+    if len(names) != 1:
+        raise scorers.OptionError("", "an object with the name of one scorer was expected")
+    name, options, key = names[0], item[names[0]], item.get("as")
+    if options is None:
+        options = {}
+    if not isinstance(options, Mapping):
+        raise scorers.OptionError(name, "the options are an object `{option: value}`")
+    if "as" in item and not (isinstance(key, str) and _KEY.fullmatch(key)):
+        raise scorers.OptionError(
+            "as", "1 to 64 letters, digits, `_`, `.` and `-`, a letter or digit first"
+        )
+    return name, options, key
+
+
+def _scorer_problems(items: list[Any]) -> Iterator[tuple[Path, str]]:
+    keys: Counter[str] = Counter()
+    for place, item in enumerate(items):
+        try:
+            name, options, key = _scorer_entry(item)
+        except scorers.OptionError as error:
+            yield (place, error.option) if error.option else (place,), error.problem
+            continue
+        if key is not None:
+            keys[key] += 1
+            if keys[key] > 1:
+                yield (place, "as"), f"two scorers are called `{key}`"
+        try:
+            scorers.build(ScorerSpec(name, options, key or name))
+        except scorers.OptionError as error:
+            named = () if isinstance(item, str) else (name,)
+            yield (place, *named, *([error.option] if error.option else [])), error.problem
+
+
+def _refuse(problems: Any) -> None:
+    """Raise a `ValidationError` for (path, message) pairs, if there are any; pydantic puts the path
+    of the field being validated in front of each."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("weighbridge", "{problem}", {"problem": message}),
+            loc=path,
+            input=None,
+        )
+        for path, message in problems
+    ]
+    if details:
+        raise ValidationError.from_exception_data("evaluation", details)
+
+
+def _problem(detail: ErrorDetails, lines: Mapping[Path, int]) -> FieldProblem:
+    path = detail["loc"]
+    message = detail["msg"]
+    if detail["type"] == "extra_forbidden":
+        message = f"there is no such field{did_you_mean(str(path[-1]), _fields_at(path))}"
+    elif detail["type"] == "value_error":
+        message = str(detail["ctx"]["error"])
+    line = next(
+        (lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines), None
+    )
+    return FieldProblem(".".join(str(part) for part in path), message, line)
+
+
+def _fields_at(path: Path) -> list[str]:
+    model: type[BaseModel] = EvaluationSpec
+    if len(path) > 1:
+        model = BudgetSpec if path[0] == "budget" else MessageSpec
+    return [field.alias or name for name, field in model.model_fields.items()]
