@@ -13,6 +13,7 @@ from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.exports import Exports
 from weighbridge.services.keys import Keys
 from weighbridge.services.outcomes import Outcomes
+from weighbridge.services.reports import Reports
 from weighbridge.services.runs import Runs
 from weighbridge.settings import Settings
 from weighbridge.store.engine import Store
@@ -33,6 +34,7 @@ class Services:
     runs: Runs
     outcomes: Outcomes
     exports: Exports
+    reports: Reports
 
 
 @asynccontextmanager
@@ -51,6 +53,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         await migrate(store)
         datasets = Datasets(store)
         outcomes = Outcomes(store)
+        runs = Runs(store)
         yield Services(
             settings=settings,
             store=store,
@@ -59,9 +62,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             keys=Keys(store),
             datasets=datasets,
             evaluations=Evaluations(store, models, datasets),
-            runs=Runs(store),
+            runs=runs,
             outcomes=outcomes,
             exports=Exports(outcomes),
+            reports=Reports(store, runs),
         )
     finally:
         await models.close()

@@ -33,6 +33,11 @@ class Keys:
             workspace_id = await keys.ensure_workspace(connection, DEFAULT_WORKSPACE)
         return Caller(workspace_id, Role.ADMIN, door=door)
 
+    async def exist(self) -> bool:
+        """Whether a key was ever made, in any workspace."""
+        async with self._store.begin() as connection:
+            return await keys.count_keys(connection) > 0
+
     async def ensure_first_key(self, given: str | None) -> str | None:
         """Make the first administrator's key when there is none yet.
 

@@ -89,6 +89,30 @@ class Runs:
                 state=state,
             )
 
+    async def views(
+        self,
+        caller: Caller,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        evaluation_id: str | None = None,
+        state: RunState | None = None,
+    ) -> list[RunView]:
+        """As `list`, each run with its evaluation."""
+        found = await self.list(
+            caller, after=after, limit=limit, evaluation_id=evaluation_id, state=state
+        )
+        async with self._store.begin() as connection:
+            theirs = await evaluations.find_evaluations(
+                connection, caller.workspace_id, {run.evaluation_id for run in found}
+            )
+            pins = await runs.read_pins(connection, [run.id for run in found])
+        return [
+            RunView(run, theirs[run.evaluation_id], pins[run.id])
+            for run in found
+            if run.evaluation_id in theirs and run.id in pins
+        ]
+
     async def latest(self, caller: Caller) -> Run:
         """The newest run.
 

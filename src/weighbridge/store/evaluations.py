@@ -1,5 +1,6 @@
 """Evaluations as they were asked for."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,6 +60,19 @@ async def find_evaluation(
     )
     row = found.mappings().one_or_none()
     return None if row is None else _evaluation(row)
+
+
+async def find_evaluations(
+    connection: AsyncConnection, workspace_id: str, evaluation_ids: Iterable[str]
+) -> dict[str, StoredEvaluation]:
+    """Those of these evaluations that are in the workspace, by id."""
+    rows = await connection.execute(
+        select(evaluations).where(
+            evaluations.c.workspace_id == workspace_id,
+            evaluations.c.id.in_(list(evaluation_ids)),
+        )
+    )
+    return {row["id"]: _evaluation(row) for row in rows.mappings()}
 
 
 async def list_evaluations(

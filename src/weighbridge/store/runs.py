@@ -193,6 +193,14 @@ async def read_pin(connection: AsyncConnection, run_id: str) -> str:
     return str(await connection.scalar(select(runs.c.pin).where(runs.c.id == run_id)))
 
 
+async def read_pins(connection: AsyncConnection, run_ids: Iterable[str]) -> dict[str, str]:
+    """The pins of several runs at once."""
+    rows = await connection.execute(
+        select(runs.c.id, runs.c.pin).where(runs.c.id.in_(list(run_ids)))
+    )
+    return {row.id: row.pin for row in rows}
+
+
 def _with_progress(condition: ColumnElement[bool]) -> Select[Any]:
     sums = (
         select(
