@@ -84,7 +84,7 @@ async def own(store: Store, run_id: str) -> str:
     Raises:
         Conflict: another process is, and is alive as far as can be known.
     """
-    owner = f"{socket.gethostname()}:{os.getpid()}"
+    owner = this_process()
     async with store.begin() as connection:
         other = await take_ownership(connection, run_id, owner, OWNED_FOR_S)
     if other is None:
@@ -99,6 +99,11 @@ async def own(store: Store, run_id: str) -> str:
         f"the run {run_id} is being executed by {other}; stop that process, or wait "
         f"{OWNED_FOR_S:.0f} s after it has died, and resume again"
     )
+
+
+def this_process() -> str:
+    """The name under which this process owns runs."""
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def _is_dead(owner: str) -> bool:

@@ -102,6 +102,18 @@ class Datasets:
         for _ in verifier:  # its last look, over all ids
             pass
 
+    async def count(self, path: Path, evaluation: Evaluation) -> int:
+        """The rows of a file, each looked at as it would be on its way in; nothing is kept.
+
+        Raises:
+            Invalid: the file cannot be read as data, or lacks what the evaluation needs.
+        """
+
+        def look() -> int:
+            return sum(1 for _ in check_rows(open_rows(path), evaluation))
+
+        return await asyncio.to_thread(look)
+
     async def _keep(
         self, caller: Caller, name: str, rows: Callable[[], Rows], check: Check | None
     ) -> Dataset:

@@ -9,6 +9,7 @@ from weighbridge.core.caller import Caller, Role
 from weighbridge.core.evaluation import Evaluation
 from weighbridge.core.pin import pin
 from weighbridge.core.run import Run
+from weighbridge.core.shard import Plan
 from weighbridge.datasets.cases import check_rows
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields, NotFound
 from weighbridge.jobs.loading import plan_of
@@ -75,7 +76,7 @@ class Evaluations:
         identities = [await self._identify(evaluation, name) for name in evaluation.models]
         dataset = await self._dataset(caller, spec, evaluation, folder)
         plan = plan_of(evaluation, dataset.frame.rows)
-        versions = {spec.key: scorer_table.build(spec).version for spec in evaluation.scorers}
+        versions = scorer_table.versions(evaluation.scorers)
         stored_spec = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         stored_spec.pop("cases", None)
         stored_spec["data"] = dataset.id
@@ -99,6 +100,33 @@ class Evaluations:
                 assert run is not None  # noqa: S101 (it was made in this transaction)
                 made.append(run)
         return Started(stored, tuple(made))
+
+    async def check(
+        self, caller: Caller, spec: EvaluationSpec, *, folder: Path | None = None
+    ) -> Plan:
+        """Refuse what `start` would refuse, and keep nothing.
+
+        Returns:
+            The cases and epochs of the run that each of its models would get.
+
+        Raises:
+            Forbidden: the caller may not start runs.
+            Invalid: something is wrong with it.
+        """
+        caller.must_be(Role.WRITER)
+        evaluation = spec.to_evaluation()
+        for name in evaluation.models:
+            await self._identify(evaluation, name)
+        data = spec.data or ""
+        if spec.cases is not None:
+            return plan_of(evaluation, len(spec.cases))  # the spec has looked at them itself
+        if data.startswith("ds_"):
+            dataset = await self._known_dataset(caller, data)
+            await self._datasets.verify(dataset, evaluation)
+            return plan_of(evaluation, dataset.frame.rows)
+        return plan_of(
+            evaluation, await self._datasets.count(_data_file(folder, data), evaluation)
+        )
 
     async def get(self, caller: Caller, evaluation_id: str) -> StoredEvaluation:
         """One evaluation.
@@ -155,19 +183,7 @@ class Evaluations:
             dataset = await self._known_dataset(caller, data)
             await self._datasets.verify(dataset, evaluation)
             return dataset
-        if folder is None:
-            raise InvalidFields(
-                [
-                    FieldProblem(
-                        "data",
-                        f"{data!r} is not the id of a data set (ds_…): upload the file first with "
-                        "POST /api/v1/datasets, or send its rows as `cases`",
-                    )
-                ]
-            )
-        path = folder / data
-        if not path.is_file():
-            raise InvalidFields([FieldProblem("data", f"there is no file {path}")])
+        path = _data_file(folder, data)
         return await self._datasets.import_file(
             caller, path, check=lambda rows: check_rows(rows, evaluation)
         )
@@ -177,3 +193,20 @@ class Evaluations:
             return await self._datasets.get(caller, dataset_id)
         except NotFound as error:
             raise InvalidFields([FieldProblem("data", error.message)]) from error
+
+
+def _data_file(folder: Path | None, data: str) -> Path:
+    if folder is None:
+        raise InvalidFields(
+            [
+                FieldProblem(
+                    "data",
+                    f"{data!r} is not the id of a data set (ds_…): upload the file first with "
+                    "POST /api/v1/datasets, or send its rows as `cases`",
+                )
+            ]
+        )
+    path = folder / data
+    if not path.is_file():
+        raise InvalidFields([FieldProblem("data", f"there is no file {path}")])
+    return path
