@@ -69,26 +69,6 @@ class Runs:
             raise NotFound(f"the evaluation of the run {run_id} is gone")
         return RunView(run, evaluation, pin)
 
-    async def list(
-        self,
-        caller: Caller,
-        *,
-        after: str | None = None,
-        limit: int = 50,
-        evaluation_id: str | None = None,
-        state: RunState | None = None,
-    ) -> list[Run]:
-        """Newest first."""
-        async with self._store.begin() as connection:
-            return await runs.list_runs(
-                connection,
-                caller.workspace_id,
-                after=after,
-                limit=limit,
-                evaluation_id=evaluation_id,
-                state=state,
-            )
-
     async def views(
         self,
         caller: Caller,
@@ -112,6 +92,26 @@ class Runs:
             for run in found
             if run.evaluation_id in theirs and run.id in pins
         ]
+
+    async def list(
+        self,
+        caller: Caller,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        evaluation_id: str | None = None,
+        state: RunState | None = None,
+    ) -> list[Run]:
+        """Newest first."""
+        async with self._store.begin() as connection:
+            return await runs.list_runs(
+                connection,
+                caller.workspace_id,
+                after=after,
+                limit=limit,
+                evaluation_id=evaluation_id,
+                state=state,
+            )
 
     async def latest(self, caller: Caller) -> Run:
         """The newest run.
