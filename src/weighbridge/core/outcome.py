@@ -147,11 +147,13 @@ class Record:
             return Status.FAILED
         if not self.outcomes:
             return Status.ANSWERED
-        if any(isinstance(outcome, Failed) for outcome in self.outcomes.values()):
-            return Status.FAILED
-        if any(isinstance(outcome, Ungraded) for outcome in self.outcomes.values()):
-            return Status.UNGRADED
-        return Status.SCORED
+        worst = Status.SCORED
+        for outcome in self.outcomes.values():
+            if isinstance(outcome, Failed):
+                return Status.FAILED
+            if isinstance(outcome, Ungraded):
+                worst = Status.UNGRADED
+        return worst
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from weighbridge.jobs.execution import Stop
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.reports.metrics import MetricsBuilder
 from weighbridge.store.engine import Store
-from weighbridge.store.outcomes import stream_outcomes
+from weighbridge.store.outcomes import stream_scores
 from weighbridge.store.runs import move_run, store_metrics
 
 
@@ -48,7 +48,7 @@ async def conclude(store: Store, loaded: LoadedRun, stop: Stop) -> None:
 
 
 async def make_report(store: Store, loaded: LoadedRun) -> tuple[tuple[Metric, ...], Counter[str]]:
-    """The metrics of the run's rows, and how often each kind of failure occurs, by an example of it."""
+    """The metrics of the run's rows; how often each kind of failure occurs, by an example."""
     evaluation = loaded.evaluation
     builder = MetricsBuilder(
         {key: scorer.metric for key, scorer in loaded.scorers.items()},
@@ -59,15 +59,10 @@ async def make_report(store: Store, loaded: LoadedRun) -> tuple[tuple[Metric, ..
     )
     failures: Counter[str] = Counter()
     example: dict[str, str] = {}
-    async for record in stream_outcomes(store, loaded.run.workspace_id, loaded.run.id):
-        if record.failure is not None:
-            failures[record.failure.kind] += 1
-            example.setdefault(record.failure.kind, record.failure.message)
-        builder.add(
-            record.position,
-            record.epoch,
-            record.status,
-            None if record.failure is not None else record.outcomes,
-            record.cluster,
-        )
+    async for page in stream_scores(store, loaded.run.workspace_id, loaded.run.id):
+        for row in page:
+            if row.failure is not None:
+                failures[row.failure.kind] += 1
+                example.setdefault(row.failure.kind, row.failure.message)
+            builder.add(row.position, row.epoch, row.status, row.outcomes, row.cluster)
     return builder.finish(), Counter({example[kind]: n for kind, n in failures.items()})

@@ -72,6 +72,7 @@ class Execution:
         self._answered = False
         self._hopeless = 0
         self.in_flight = 0
+        self._drained = asyncio.Event()
         self.done = loaded.run.progress.done
         self.failed = loaded.run.progress.failed
         self.ungraded = loaded.run.progress.ungraded
@@ -145,6 +146,11 @@ class Execution:
         for callback in self.on_stop:
             callback()
 
+    async def drained(self) -> None:
+        """After `stop`: wait until no call is in flight any more."""
+        if self.in_flight:
+            await self._drained.wait()
+
     def _stop_when_exhausted(self) -> None:
         if self.spending.exhausted:
             self.stop(Stop(RunState.CANCELLED, "budget"), DRAIN_GRACE_S)
@@ -174,6 +180,8 @@ class Execution:
                     ticket.finished.set()
                     if self.stopped is not None:
                         self._release_tickets()
+                if self.stopped is not None and not self.in_flight:
+                    self._drained.set()
             if recorder.crowded:
                 await recorder.flushed()
 

@@ -154,7 +154,7 @@ class Queue:
         before = datetime.now(UTC) - _KEEP_FINISHED
         ended = await DBOS.list_workflows_async(
             status=["SUCCESS", "ERROR", "CANCELLED"],
-            end_time=before.isoformat(),
+            completed_before=before.isoformat(),
             limit=_SWEEP_AT_ONCE,
             load_input=False,
             load_output=False,

@@ -109,9 +109,9 @@ class Worker:
         executions = self._watch.executions
         for execution in executions:
             execution.stop(Stop(None, "the worker shuts down"), SHUTDOWN_GRACE_S)
-        deadline = time.monotonic() + SHUTDOWN_GRACE_S + 1
-        while any(e.in_flight for e in executions) and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SHUTDOWN_GRACE_S + 1):
+                await asyncio.gather(*(execution.drained() for execution in executions))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

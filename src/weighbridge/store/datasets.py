@@ -7,6 +7,7 @@ from sqlalchemy import RowMapping, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.ids import new_id
+from weighbridge.core.json import Json
 from weighbridge.datasets.frame import FrameIndex, parse_rows, segment_range
 from weighbridge.store.blobs import Blobs
 from weighbridge.store.moments import now
@@ -82,7 +83,7 @@ async def list_datasets(
     return [_dataset(row) for row in rows.mappings()]
 
 
-async def read_segment(blobs: Blobs, frame: FrameIndex, segment: int) -> list[dict[str, object]]:
+async def read_segment(blobs: Blobs, frame: FrameIndex, segment: int) -> list[dict[str, Json]]:
     """The rows of one segment of the frame, in order."""
     start, end = segment_range(frame, segment)
     return parse_rows(await blobs.get_range(blob_key(frame.sha256), start, end))

@@ -5,11 +5,15 @@ that was taken for dead) changes nothing, and the tallies count what was really 
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     ColumnElement,
+    Dialect,
     Integer,
     RowMapping,
     and_,
@@ -55,9 +59,12 @@ async def record_group(
         connection: inside the caller's transaction.
         group: at least one record, with the shard it belongs to.
     """
-    moment = now()
-    rows = [_to_row(workspace_id, run_id, record, moment) for _, record in group]
-    result = await connection.execute(_upsert(connection)(outcomes).on_conflict_do_nothing(), rows)
+    insert = _insert_for(connection.dialect)
+    rows = [_to_row(workspace_id, run_id, record) for _, record in group]
+    moment = insert.moment(now())
+    for row in rows:
+        row["recorded_at"] = moment
+    result = await connection.exec_driver_sql(insert.sql, insert.parameters(rows))
     if result.rowcount == len(rows):
         await _add_to_tallies(connection, workspace_id, run_id, group)
     else:  # some rows were there already: count these shards afresh
@@ -159,6 +166,66 @@ async def stream_outcomes(store: Store, workspace_id: str, run_id: str) -> Async
         after = (page[-1].position, page[-1].epoch)
 
 
+@dataclass(frozen=True, slots=True)
+class ScoresRow:
+    """What a report needs of an outcome row.
+
+    Attributes:
+        outcomes: by scorer key; None when there is no answer.
+        failure: why there is none.
+    """
+
+    position: int
+    epoch: int
+    status: Status
+    cluster: str | None
+    outcomes: dict[str, Outcome] | None
+    failure: Failed | None
+
+
+async def stream_scores(
+    store: Store, workspace_id: str, run_id: str
+) -> AsyncIterator[list[ScoresRow]]:
+    """The scores of a run in the order (position, epoch), in pages; answers are not read."""
+    columns = outcomes.c
+    query = (
+        select(
+            columns.position,
+            columns.epoch,
+            columns.status,
+            columns.cluster,
+            columns.scores,
+            columns.failure,
+        )
+        .where(columns.run_id == run_id, columns.workspace_id == workspace_id)
+        .order_by(columns.position, columns.epoch)
+        .limit(PAGE)
+    )
+    page = query
+    while True:
+        async with store.begin() as connection:
+            rows = (await connection.execute(page)).all()
+        yield [_to_scores(*row) for row in rows]
+        if len(rows) < PAGE:
+            return
+        last = (rows[-1].position, rows[-1].epoch)
+        page = query.where(tuple_(columns.position, columns.epoch) > last)
+
+
+def _to_scores(
+    position: int,
+    epoch: int,
+    status: str,
+    cluster: str | None,
+    scores: Mapping[str, Mapping[str, Any]],
+    failure: Mapping[str, Any] | None,
+) -> ScoresRow:
+    if failure is not None:
+        return ScoresRow(position, epoch, Status.FAILED, cluster, None, _to_failure(failure))
+    found = {key: _to_outcome(stored) for key, stored in scores.items()}
+    return ScoresRow(position, epoch, Status(status), cluster, found, None)
+
+
 def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
     """An outcome as it is stored and exported; `status` says which of the three it is."""
     match outcome:
@@ -183,6 +250,47 @@ def failure_to_json(failure: Failed) -> dict[str, Any]:
         "http_status": failure.status,
         "calls": failure.calls,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Insert:
+    """The insert of outcome rows as the driver takes it.
+
+    This is the hottest statement of the product: SQLAlchemy compiles it, but handing it thousands
+    of rows through its type system would cost as much as scoring them.
+
+    Attributes:
+        sql: with the driver's own placeholders.
+        order: of the columns for positional placeholders; None for named ones.
+    """
+
+    sql: str
+    order: tuple[str, ...] | None
+
+    def parameters(self, rows: list[dict[str, Any]]) -> Any:
+        """The rows as the driver takes them."""
+        if self.order is None:
+            return rows
+        pick = itemgetter(*self.order)
+        return [pick(row) for row in rows]
+
+    def moment(self, moment: datetime) -> datetime | str:
+        """A moment as the driver takes it."""
+        if self.order is None:
+            return moment
+        return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+_inserts: dict[str, _Insert] = {}
+
+
+def _insert_for(dialect: Dialect) -> _Insert:
+    if dialect.name not in _inserts:
+        insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
+        compiled = insert(outcomes).on_conflict_do_nothing().compile(dialect=dialect)
+        positions = getattr(compiled, "positiontup", None)
+        _inserts[dialect.name] = _Insert(str(compiled), tuple(positions) if positions else None)
+    return _inserts[dialect.name]
 
 
 def _of_shard(run_id: str, shard: Shard) -> ColumnElement[bool]:
@@ -251,8 +359,8 @@ def _clean_json(stored: dict[str, Any]) -> dict[str, Any]:
     return {name: _clean(v) if isinstance(v, str) else v for name, v in stored.items()}
 
 
-def _to_row(workspace_id: str, run_id: str, record: Record, moment: datetime) -> dict[str, Any]:
-    answer, usage = record.answer, record.usage
+def _to_row(workspace_id: str, run_id: str, record: Record) -> dict[str, Any]:
+    answer, usage, failure = record.answer, record.usage, record.failure
     return {
         "run_id": run_id,
         "position": record.position,
@@ -266,14 +374,19 @@ def _to_row(workspace_id: str, run_id: str, record: Record, moment: datetime) ->
         "finish_reason": answer.finish_reason if answer else None,
         "answered_by": answer.model if answer else None,
         "latency_s": answer.latency_s if answer else None,
-        "scores": {key: _clean_json(outcome_to_json(o)) for key, o in record.outcomes.items()},
-        "failure": _clean_json(failure_to_json(record.failure)) if record.failure else None,
+        "scores": _to_text(
+            {key: _clean_json(outcome_to_json(o)) for key, o in record.outcomes.items()}
+        ),
+        "failure": _to_text(_clean_json(failure_to_json(failure))) if failure else None,
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "cost_usd": usage.cost_usd,
         "calls": usage.calls,
-        "recorded_at": moment,
     }
+
+
+def _to_text(stored: dict[str, Any]) -> str:
+    return orjson.dumps(stored).decode()
 
 
 def _to_record(row: RowMapping) -> Record:
