@@ -11,7 +11,7 @@ import orjson
 from weighbridge.core.json import Json
 from weighbridge.errors import Invalid
 
-SEGMENT = 1024
+SEGMENT = 256
 """Rows between two entries of the index."""
 
 _FLUSH_BYTES = 1 << 20

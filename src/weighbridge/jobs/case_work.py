@@ -1,14 +1,17 @@
 """How one case is done: render the prompt, ask the model, let every scorer look at the answer."""
 
+import logging
 from collections.abc import Mapping
 
 from weighbridge.core.case import Case
 from weighbridge.core.evaluation import Evaluation, PromptMessage
-from weighbridge.core.outcome import Answer, Failed, Outcome, Record
+from weighbridge.core.outcome import Answer, Failed, Outcome, Record, Usage
 from weighbridge.core.prompt import Template
-from weighbridge.providers.base import CallFailed, ChatRequest, ImagePart, Message, Part
+from weighbridge.providers.base import CallFailed, ChatRequest, ImagePart, Message, Part, Reply
 from weighbridge.providers.model import Model
 from weighbridge.scorers.base import Scorer
+
+log = logging.getLogger(__name__)
 
 
 class CaseWork:
@@ -28,26 +31,15 @@ class CaseWork:
 
     async def do(self, case: Case, epoch: int) -> Record:
         """Ask and score one case; what goes wrong on the way is in the record, not raised."""
-        evaluation = self._evaluation
-        request = ChatRequest(
-            messages=tuple(message.render(case) for message in self._messages),
-            params=evaluation.params,
-            schema=evaluation.schema,
-            repeat=epoch,
-        )
         try:
-            reply = await self._model.chat(request, timeout_s=evaluation.timeout_s)
+            reply = await self._ask(case, epoch)
         except CallFailed as error:
-            return Record(
-                case.position,
-                case.id,
-                epoch,
-                None,
-                {},
-                error.failure,
-                error.usage,
-                case.cluster,
-            )
+            return _unanswered(case, epoch, error.failure, error.usage)
+        except Exception as error:
+            # A bug of ours must cost this case, not the run; it may be retried like any failure.
+            log.exception("case %s", case.id)
+            failure = Failed("internal", f"{type(error).__name__}: {error}")
+            return _unanswered(case, epoch, failure, Usage())
         answer = Answer(reply.text, reply.finish_reason, reply.latency_s, reply.usage, reply.model)
         outcomes: dict[str, Outcome] = {}
         for key, scorer in self._scorers:
@@ -56,13 +48,28 @@ class CaseWork:
             case.position, case.id, epoch, answer, outcomes, None, reply.usage, case.cluster
         )
 
+    async def _ask(self, case: Case, epoch: int) -> Reply:
+        evaluation = self._evaluation
+        request = ChatRequest(
+            messages=tuple([message.render(case) for message in self._messages]),
+            params=evaluation.params,
+            schema=evaluation.schema,
+            repeat=epoch,
+        )
+        return await self._model.chat(request, timeout_s=evaluation.timeout_s)
+
+
+def _unanswered(case: Case, epoch: int, failure: Failed, usage: Usage) -> Record:
+    return Record(case.position, case.id, epoch, None, {}, failure, usage, case.cluster)
+
 
 async def _score(scorer: Scorer, answer: Answer, case: Case) -> Outcome:
     try:
         return await scorer.score(answer, case)
     except CallFailed as error:
         return error.failure
-    except Exception as error:  # noqa: BLE001 (a scorer's bug must not cost the paid answers)
+    except Exception as error:
+        log.exception("case %s, scorer %s", case.id, scorer.name)
         return Failed(
             "internal", f"the scorer {scorer.name} raised {type(error).__name__}: {error}"
         )

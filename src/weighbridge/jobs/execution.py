@@ -176,11 +176,10 @@ class Execution:
             finally:
                 self.in_flight -= 1
                 ticket.remaining -= 1
-                if ticket.remaining == 0 or (self.stopped is not None and not self.in_flight):
+                if ticket.remaining == 0:
                     ticket.finished.set()
-                    if self.stopped is not None:
-                        self._release_tickets()
                 if self.stopped is not None and not self.in_flight:
+                    self._release_tickets()
                     self._drained.set()
             if recorder.crowded:
                 await recorder.flushed()

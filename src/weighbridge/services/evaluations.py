@@ -124,9 +124,7 @@ class Evaluations:
             dataset = await self._known_dataset(caller, data)
             await self._datasets.verify(dataset, evaluation)
             return plan_of(evaluation, dataset.frame.rows)
-        return plan_of(
-            evaluation, await self._datasets.count(_data_file(folder, data), evaluation)
-        )
+        return plan_of(evaluation, await self._datasets.count(_data_file(folder, data), evaluation))
 
     async def get(self, caller: Caller, evaluation_id: str) -> StoredEvaluation:
         """One evaluation.
