@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
 from weighbridge.jobs.queue import Queue, queue_database_url
 from weighbridge.store.engine import async_url
 
@@ -37,7 +38,7 @@ class Diary:
 
 @pytest.fixture
 async def queue_url(database_url: str | None, tmp_path: Path) -> AsyncIterator[str]:
-    yield queue_database_url(async_url(database_url, tmp_path), tmp_path)
+    return queue_database_url(async_url(database_url, tmp_path), tmp_path)
 
 
 async def until(condition: object, seconds: float = 15.0) -> None:

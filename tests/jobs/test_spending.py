@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weighbridge.core.evaluation import Budget
 from weighbridge.core.outcome import Usage
 from weighbridge.jobs.spending import Spending
