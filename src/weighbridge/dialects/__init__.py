@@ -1,0 +1,10 @@
+"""Other people's APIs, and our own, spoken over our services.
+
+The table of dialects: where each is mounted, and the function `build(services) -> FastAPI` that
+makes it. Functions are named, not imported, so that what needs no web framework (our own wire
+types, which the command line prints) does not load one by way of this package.
+"""
+
+DIALECTS: dict[str, str] = {
+    "/api/v1": "weighbridge.dialects.native.routes:build",
+}

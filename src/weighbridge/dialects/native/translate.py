@@ -1,0 +1,187 @@
+"""Our nouns as our API shows them. Pure, and without a web framework: the CLI uses it too."""
+
+import inspect
+from dataclasses import asdict
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from weighbridge.core.caller import Caller
+from weighbridge.core.outcome import Usage
+from weighbridge.core.run import FINISHED, Progress, Run
+from weighbridge.dialects.native import wire
+from weighbridge.providers.catalog import Listing
+from weighbridge.scorers.base import Scorer
+from weighbridge.services.reports import ReportView
+from weighbridge.services.runs import RunView
+from weighbridge.store.datasets import Dataset
+from weighbridge.store.evaluations import StoredEvaluation
+from weighbridge.store.keys import ApiKey
+
+
+def from_run(view: RunView, moment: datetime | None = None) -> wire.Run:
+    """A run with its evaluation.
+
+    Args:
+        moment: until when a run that has not ended counts its seconds; None: it has no duration.
+    """
+    run = view.run
+    return wire.Run(
+        id=run.id,
+        status=run.state,
+        reason=run.reason,
+        model=run.model,
+        progress=from_progress(run.progress),
+        usage=from_usage(run.usage),
+        metrics=[wire.Metric(**asdict(metric)) for metric in run.metrics],
+        evaluation=from_evaluation(view.evaluation),
+        pin=view.pin,
+        created_at=run.created_at,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        duration_s=_duration_s(run, moment),
+    )
+
+
+def from_evaluation(evaluation: StoredEvaluation) -> wire.Evaluation:
+    """An evaluation as it was asked for."""
+    return wire.Evaluation(
+        id=evaluation.id,
+        name=evaluation.name,
+        dataset_id=evaluation.dataset_id,
+        door=evaluation.door,
+        created_at=evaluation.created_at,
+        spec=evaluation.spec,
+    )
+
+
+def with_runs(
+    evaluation: StoredEvaluation, views: list[RunView], moment: datetime | None = None
+) -> wire.EvaluationWithRuns:
+    """An evaluation with its runs, in the order in which it names their models."""
+    models = evaluation.spec.get("models") or [evaluation.spec.get("model")]
+    place = {model: number for number, model in enumerate(models)}
+    views = sorted(views, key=lambda view: place.get(view.run.model, len(place)))
+    return wire.EvaluationWithRuns(
+        **dict(from_evaluation(evaluation)), runs=[from_run(view, moment) for view in views]
+    )
+
+
+def from_report(report: ReportView, moment: datetime | None = None) -> wire.Report:
+    """What a run came to, or has come to so far."""
+    run, view = report.view.run, from_run(report.view, moment)
+    return wire.Report(
+        run_id=run.id,
+        status=run.state,
+        reason=run.reason,
+        final=run.state in FINISHED,
+        model=run.model,
+        answered_by=[
+            wire.AnsweredBy(model=model, answers=answers)
+            for model, answers in report.summary.answered_by
+        ],
+        metrics=view.metrics,
+        progress=view.progress,
+        failures=report.summary.failures,
+        usage=view.usage,
+        latency=None
+        if report.summary.latency_mean_s is None or report.summary.latency_max_s is None
+        else wire.Latency(mean_s=report.summary.latency_mean_s, max_s=report.summary.latency_max_s),
+        duration_s=view.duration_s,
+        pin=view.pin,
+        evaluation=view.evaluation,
+    )
+
+
+def from_progress(progress: Progress) -> wire.Progress:
+    """How far a run is."""
+    return wire.Progress(
+        done=progress.done,
+        total=progress.total,
+        failed=progress.failed,
+        ungraded=progress.ungraded,
+    )
+
+
+def from_usage(usage: Usage) -> wire.Usage:
+    """What was consumed."""
+    return wire.Usage(
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cost_usd=usage.cost_usd,
+        calls=usage.calls,
+    )
+
+
+def from_dataset(dataset: Dataset) -> wire.Dataset:
+    """A stored data set."""
+    return wire.Dataset(
+        id=dataset.id,
+        name=dataset.name,
+        rows=dataset.frame.rows,
+        columns=list(dataset.frame.columns),
+        size_bytes=dataset.frame.size,
+        sha256=dataset.frame.sha256,
+        created_at=dataset.created_at,
+    )
+
+
+def from_key(key: ApiKey) -> wire.Key:
+    """A key, without the key."""
+    return wire.Key(
+        id=key.id,
+        name=key.name,
+        role=key.role,
+        hint=key.hint,
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        last_used_at=key.last_used_at,
+    )
+
+
+def with_secret(made: tuple[ApiKey, str]) -> wire.KeyWithSecret:
+    """A key that was just made, with the key."""
+    key, secret = made
+    return wire.KeyWithSecret(**dict(from_key(key)), key=secret)
+
+
+def from_model(listing: Listing) -> wire.Model:
+    """A row of the list of models."""
+    return wire.Model(
+        name=listing.name,
+        protocol=listing.protocol,
+        model=listing.model,
+        aliases=list(listing.aliases),
+        usable=listing.usable,
+        why_not=listing.why_not,
+    )
+
+
+def from_scorer(name: str, scorer: type[Scorer]) -> wire.Scorer:
+    """A way to grade, with what can be set of it."""
+    return wire.Scorer(
+        name=name,
+        doc=inspect.getdoc(scorer) or "",
+        version=scorer.version,
+        metric=scorer.metric,
+        needs_target=scorer.needs_target,
+        options=TypeAdapter(scorer).json_schema().get("properties", {}),
+    )
+
+
+def from_caller(caller: Caller) -> wire.Me:
+    """Who is asking."""
+    return wire.Me(
+        workspace_id=caller.workspace_id,
+        role=caller.role,
+        user_id=caller.user_id,
+        key_id=caller.key_id,
+    )
+
+
+def _duration_s(run: Run, moment: datetime | None) -> float | None:
+    until = run.finished_at or moment
+    if run.started_at is None or until is None:
+        return None
+    return max(0.0, (until - run.started_at).total_seconds())

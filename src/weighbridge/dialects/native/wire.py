@@ -1,0 +1,337 @@
+"""What goes over the wire in our own API. Imports no web framework: the CLI's `--json` uses it."""
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from weighbridge.core.caller import Role
+from weighbridge.core.outcome import Status
+from weighbridge.core.run import RunState
+
+Item = TypeVar("Item")
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain a NUL character")
+    return text
+
+
+def _in_reach(moment: datetime) -> datetime:
+    if not 2000 <= moment.year <= 9000:
+        raise ValueError("must lie in the years 2000 to 9000")
+    return moment
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_reach)]
+
+
+class Sent(BaseModel):
+    """Something we send."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Received(BaseModel):
+    """Something we are sent: a field or parameter that we do not know is refused by its name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# Errors
+
+
+class FieldError(Sent):
+    """One field that is wrong."""
+
+    field: str = Field(description="Dotted path in the body, or the name of a parameter.")
+    message: str = Field(description="What is wrong with it, and what would be right.")
+    line: int | None = Field(None, description="1-based line in the file it was read from.")
+
+
+class Problem(Sent):
+    """An error, as RFC 9457 has it (`application/problem+json`)."""
+
+    type: str = Field(description="`urn:weighbridge:problem:` and the kind of the error.")
+    title: str = Field(description="The kind of the error, for a person.")
+    status: int = Field(description="The HTTP status.")
+    detail: str = Field(description="What was wrong here, and what would be right.")
+    instance: str | None = Field(
+        None, description="Of an error on our side: the reference under which it is logged."
+    )
+    errors: list[FieldError] = Field(
+        default_factory=list, description="Every field that is wrong, where fields are."
+    )
+
+
+# Evaluations and runs
+
+
+class Progress(Sent):
+    """How far a run is, in (case, epoch) pairs."""
+
+    done: int = Field(description="With an outcome, failed ones included.")
+    total: int
+    failed: int = Field(description="Of those done: no answer could be had. Never counted wrong.")
+    ungraded: int = Field(description="Of those done: answered, but without a usable verdict.")
+
+
+class Usage(Sent):
+    """What was consumed, retries included."""
+
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None = Field(description="null where the model's price is not known.")
+    calls: int = Field(description="HTTP requests that reached a model.")
+
+
+class Metric(Sent):
+    """A number with everything that is needed to trust it."""
+
+    name: str = Field(description="`accuracy` for scores of 0 and 1, `mean` otherwise.")
+    scorer: str = Field(description="Key of the scorer it comes from.")
+    value: float | None = Field(description="null when nothing was scored.")
+    low: float | None
+    high: float | None
+    level: float = Field(description="Confidence level of the interval, 0 to 1.")
+    method: str = Field(description="How the interval was made: `wilson`, `t`, `clustered`.")
+    n_scored: int
+    n_total: int
+    n_failed: int
+    n_ungraded: int
+
+
+class Evaluation(Sent):
+    """An evaluation as it was asked for."""
+
+    id: str
+    name: str
+    dataset_id: str
+    door: str = Field(description="Through which API or command it came.")
+    created_at: datetime
+    spec: dict[str, Any] = Field(
+        description="The evaluation as it was written, defaults left out; posting it again does "
+        "the same. Inline cases have become a data set, named under `data`."
+    )
+
+
+class Run(Sent):
+    """One execution of an evaluation, by one model."""
+
+    id: str
+    status: RunState
+    reason: str | None = Field(description="Why it stopped, where it stopped early.")
+    model: str = Field(description="As the evaluation names it.")
+    progress: Progress
+    usage: Usage
+    metrics: list[Metric] = Field(description="Empty until the run has ended.")
+    evaluation: Evaluation
+    pin: str = Field(description="SHA-256 of everything that determines the result.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None = Field(description="Seconds from start to end, or until now.")
+
+
+class EvaluationWithRuns(Evaluation):
+    """An evaluation with its runs, one for each model."""
+
+    runs: list[Run]
+
+
+class Failure(Sent):
+    """Why there is no answer."""
+
+    kind: str
+    message: str
+    http_status: int | None
+    calls: int
+
+
+class Outcome(Sent):
+    """What became of one case in one epoch."""
+
+    case_id: str
+    position: int = Field(description="0-based place of the case in the data set.")
+    epoch: int = Field(description="0-based repeat.")
+    status: Status
+    inputs: dict[str, Any] = Field(description="The row of the data set.")
+    answer: str | None
+    finish_reason: str | None
+    scores: dict[str, dict[str, Any]] = Field(
+        description="By the scorer's key: `{status: scored, value, label?, explanation?}`, "
+        "`{status: ungraded, reason, raw}` or `{status: failed, kind, message, …}`."
+    )
+    error: Failure | None
+    latency_s: float | None
+    usage: Usage
+
+
+class AnsweredBy(Sent):
+    """A model, in the endpoint's own words, and how many answers it gave."""
+
+    model: str | None = Field(description="null where the endpoint does not say.")
+    answers: int
+
+
+class Latency(Sent):
+    """Seconds from sending a successful request to having its whole reply, over all answers."""
+
+    mean_s: float
+    max_s: float
+
+
+class Report(Sent):
+    """What a run came to."""
+
+    run_id: str
+    status: RunState
+    reason: str | None
+    final: bool = Field(
+        description="Whether the run has ended. Before that, `metrics` is empty and the counts, "
+        "usage and latency are those so far."
+    )
+    model: str
+    answered_by: list[AnsweredBy] = Field(description="Most answers first.")
+    metrics: list[Metric]
+    progress: Progress
+    failures: dict[str, int] = Field(description="How many calls failed for good, by kind.")
+    usage: Usage
+    latency: Latency | None = Field(description="null before the first answer.")
+    duration_s: float | None
+    pin: str
+    evaluation: Evaluation
+
+
+# Data, models, keys, and what else there is
+
+
+class Dataset(Sent):
+    """A stored data set."""
+
+    id: str
+    name: str
+    rows: int
+    columns: list[str] = Field(description="In the order in which they first appear.")
+    size_bytes: int
+    sha256: str = Field(description="Of its canonical form; two data sets with one are equal.")
+    created_at: datetime
+
+
+class Model(Sent):
+    """A model that an evaluation can name."""
+
+    name: str = Field(description="What to say; `provider/<model>` is any model of that provider.")
+    protocol: str
+    model: str = Field(description="What the endpoint calls it.")
+    aliases: list[str] = Field(description="Other names for it.")
+    usable: bool = Field(description="Whether it could be asked as things are.")
+    why_not: str | None = Field(description="What is missing, if it could not.")
+
+
+class Key(Sent):
+    """An API key, without the key."""
+
+    id: str
+    name: str
+    role: Role
+    hint: str = Field(description="Its first characters, to recognise it by.")
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class KeyWithSecret(Key):
+    """An API key that was just made."""
+
+    key: str = Field(description="The key itself. It is shown this once and cannot be read again.")
+
+
+class NewKey(Received):
+    """A key to be made."""
+
+    name: Text = Field(min_length=1, max_length=200, description="What it is for.")
+    role: Role = Field(Role.WRITER, description="What it may do.")
+    expires_at: Moment | None = Field(
+        None, description="When it stops working (ISO 8601 with a time zone); null: never."
+    )
+
+
+class Scorer(Sent):
+    """A way to grade an answer."""
+
+    name: str
+    doc: str
+    version: int = Field(description="Raised when its verdicts change; part of a run's pin.")
+    metric: Literal["accuracy", "mean"]
+    needs_target: bool = Field(description="Whether a case without a target stays ungraded.")
+    options: dict[str, dict[str, Any]] = Field(
+        description="A JSON schema for each option, with its default."
+    )
+
+
+class Me(Sent):
+    """Who is asking."""
+
+    workspace_id: str
+    role: Role
+    user_id: str | None
+    key_id: str | None
+
+
+class Health(Sent):
+    """Whether the server is there."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+# Lists
+
+
+class Page(Sent, Generic[Item]):
+    """A part of a list, newest first (outcomes: in the order of the data set)."""
+
+    data: list[Item]
+    next_cursor: str | None = Field(description="Pass it as `cursor` to get what follows.")
+    has_more: bool
+
+
+class NoQuery(Received):
+    """A route without parameters."""
+
+
+class PageQuery(Received):
+    """Which part of a list."""
+
+    limit: int = Field(50, ge=1, le=500, description="How many at most.")
+    cursor: str | None = Field(
+        None, max_length=500, description="`next_cursor` of the page before; opaque."
+    )
+
+
+class RunsQuery(PageQuery):
+    """Which runs."""
+
+    evaluation: str | None = Field(
+        None, pattern="^eval_[0-9a-z]{26}$", description="Only runs of this evaluation."
+    )
+    status: RunState | None = Field(None, description="Only runs in this state.")
+
+
+class OutcomesQuery(PageQuery):
+    """Which outcomes."""
+
+    limit: int = Field(100, ge=1, le=500, description="How many at most.")
+    status: Status | None = Field(None, description="Only outcomes with this status.")
+    case_id: Text | None = Field(None, max_length=10_000, description="Only this case.")
+    epoch: int | None = Field(None, ge=0, lt=2**31, description="Only this repeat, 0-based.")
+
+
+class ExportQuery(Received):
+    """As what."""
+
+    format: Literal["csv", "jsonl", "parquet"] = Field("jsonl", description="The file's format.")
