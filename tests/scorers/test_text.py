@@ -1,0 +1,154 @@
+"""Text scorers: what counts as equal, included, found and overlapping."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weighbridge.core.outcome import Outcome, Scored, Ungraded
+from weighbridge.scorers.base import Scorer
+from weighbridge.scorers.text import F1, Exact, Includes, Regex, squad_words, word_f1
+
+Grade = Callable[..., Outcome]
+words = st.lists(st.sampled_from(["cat", "dog", "eel", "fox"]), max_size=6)
+
+
+def value(outcome: Outcome) -> float:
+    assert isinstance(outcome, Scored), outcome
+    return outcome.value
+
+
+@pytest.mark.parametrize(
+    ("scorer", "answer", "target", "expected"),
+    [
+        (Exact(), "Paris", "Paris", 1),
+        (Exact(), " Paris\n", "Paris ", 1),
+        (Exact(), "paris", "Paris", 0),
+        (Exact(), "Paris.", "Paris", 0),
+        (Exact(), "", "Paris", 0),
+        (Exact(), "cafe\u0301", "café", 1),
+        (Exact(), "b", ["a", "b"], 1),
+        (Exact(), "c", ["a", "b"], 0),
+        (Exact(), "", ["none", ""], 1),
+        (Exact(), "7", 7, 1),
+        (Exact(), "true", True, 1),
+        (Exact(), "a b", "ab", 0),
+        (Exact(ignore_case=True), "STRASSE", "straße", 1),
+        (Exact(ignore_whitespace=True), "a  b\nc", "ab c", 1),
+        (Exact(ignore_punctuation=True), "“Paris!”", "Paris", 1),
+        (Exact(ignore_punctuation=True), "don't", "dont", 1),
+        (Exact(ignore_punctuation=True), "Paris", "London", 0),
+        (Includes(), "It is PARIS, of course", "Paris", 1),
+        (Includes(), "It is London", "Paris", 0),
+        (Includes(), "It is London", ["Paris", "London"], 1),
+        (Includes(), "the year 1969", 1969, 1),
+        (Includes(), "x", ["", "y"], 0),
+        (Includes(ignore_case=False), "It is PARIS", "Paris", 0),
+        (F1(), "The cat sat!", "a cat sat", 1),
+        (F1(), "cat", "dog", 0),
+        (F1(), "cat dog", "cat", 2 / 3),
+        (F1(), "cat cat", "cat dog dog", 2 / 5),
+        (F1(), "", "cat", 0),
+        (F1(), "The.", ["", "cat"], 1),
+        (F1(), "dog", ["cat", "big dog"], 2 / 3),
+    ],
+)
+def test_answers_are_graded_like_this(
+    grade: Grade, scorer: Scorer, answer: str, target: object, expected: float
+) -> None:
+    assert value(grade(scorer, answer, target)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("scorer", [Exact(), Includes(), F1(), Regex(), Regex("(a)", group=1)])
+@pytest.mark.parametrize("target", [None, "", "  ", []])
+def test_a_case_without_a_reference_is_ungraded_not_wrong(
+    grade: Grade, scorer: Scorer, target: object
+) -> None:
+    outcome = grade(scorer, "a", target)
+    assert isinstance(outcome, Ungraded)
+    assert "no reference" in outcome.reason
+
+
+@pytest.mark.parametrize("target", [{"a": 1}, [{"a": 1}], ["a", None]])
+def test_a_reference_that_is_not_text_is_ungraded(grade: Grade, target: object) -> None:
+    assert isinstance(grade(Exact(), "a", target), Ungraded)
+
+
+def test_an_included_reference_must_not_be_empty(grade: Grade) -> None:
+    assert isinstance(grade(Includes(), "a", [""]), Ungraded)
+
+
+@given(words, words)
+def test_f1_is_symmetric_and_one_only_for_the_same_words(one: list[str], other: list[str]) -> None:
+    overlap = word_f1(one, other)
+    assert overlap == word_f1(other, one)
+    assert 0 <= overlap <= 1
+    assert (overlap == 1) == (sorted(one) == sorted(other))
+
+
+def test_f1_normalises_as_squad_does() -> None:
+    assert squad_words("The  U.S.-born an'A a theatre") == ["usborn", "ana", "theatre"]
+
+
+@pytest.mark.parametrize(
+    ("scorer", "answer", "target", "expected"),
+    [
+        (Regex(r"\d{4}"), "in 1969", None, 1),
+        (Regex(r"^\d{4}$"), "in 1969", None, 0),
+        (Regex(r"(?m)^b$"), "a\nb", None, 1),
+        (Regex("paris"), "PARIS", None, 0),
+        (Regex("paris", ignore_case=True), "PARIS", None, 1),
+        (Regex(), "colour", "colou?r", 1),
+        (Regex(), "colour", ["x", "colou?r"], 1),
+        (Regex(r"#### (-?\d+)", group=1), "so #### 42", "42", 1),
+        (Regex(r"#### (-?\d+)", group=1), "so #### 42", 42, 1),
+        (Regex(r"#### (-?\d+)", group=1), "so #### 41", "42", 0),
+        (Regex(r"#### (-?\d+)", group=1), "so 42", "42", 0),
+        (Regex(r"(?P<n>\d+)", group="n"), "1 or 2", "1", 1),
+        (Regex(r"(?P<n>\d+)", group="n", match="last"), "1 or 2", "2", 1),
+        (Regex(r"is (\w+)", group=1, ignore_case=True), "It IS paris", "Paris", 1),
+        (Regex(r"a(b)?", group=1), "ac", "b", 0),
+        (Regex("b"), "a\ud800b", None, 1),
+    ],
+)
+def test_patterns_are_graded_like_this(
+    grade: Grade, scorer: Regex, answer: str, target: object, expected: float
+) -> None:
+    assert value(grade(scorer, answer, target)) == expected
+
+
+def test_what_the_group_read_is_the_label(grade: Grade) -> None:
+    assert grade(Regex(r"= (\w+)", group=1), "x = 5", "6") == Scored(0.0, "5")
+
+
+def test_a_reference_that_is_no_pattern_is_ungraded(
+    grade: Grade, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outcome = grade(Regex(), "a", "(a")
+    assert isinstance(outcome, Ungraded)
+    assert outcome.reason == "the reference is no pattern: RE2 refuses this pattern: missing ): (a"
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"pattern": "(a"}, r"pattern: RE2 refuses this pattern: missing \): \(a"),
+        ({"pattern": "(?<=a)b"}, "pattern: RE2 refuses this pattern: invalid perl operator"),
+        ({"pattern": "x" * 10_001}, "pattern: a pattern may have 10000 characters"),
+        ({"group": 1}, "group: needs a `pattern`"),
+        ({"pattern": "a", "group": 1}, "group: the pattern has 0 groups"),
+        ({"pattern": "(a)", "group": -1}, "group: the pattern has 1 groups"),
+        ({"pattern": "(?P<x>a)", "group": "y"}, "group: the pattern has no group called `y`"),
+    ],
+)
+def test_a_pattern_that_cannot_work_is_refused_with_the_reason(
+    options: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        Regex(**options)  # type: ignore[arg-type]
+
+
+def test_a_pattern_made_to_take_forever_does_not(grade: Grade) -> None:
+    assert value(grade(Regex("^(a+)+$"), "a" * 50_000 + "b")) == 0
