@@ -53,4 +53,10 @@ class Settings(BaseSettings):
     worker_shards: int = Field(
         4, ge=1, description="Shards of cases that one worker works on at the same time."
     )
+    worker_lease_s: float = Field(
+        20.0,
+        ge=1.0,
+        description="Seconds after which a worker that gave no sign of life is taken for dead and "
+        "others take over its shards (PostgreSQL).",
+    )
     log_level: str = Field("warning", description="debug, info, warning or error.")

@@ -28,7 +28,7 @@ from weighbridge.store.engine import Store
 
 log = logging.getLogger(__name__)
 LEASE_S = 20.0
-BEAT_S = 4.0
+BEATS_PER_LEASE = 5
 SUBMIT_EVERY_S = 0.3
 SWEEP_EVERY_S = 600.0
 SHUTDOWN_GRACE_S = 8.0
@@ -53,8 +53,8 @@ class Worker:
         store: where runs and outcomes are.
         models: whom to ask.
         shards_at_once: shards worked on at the same time, over all runs.
-        lease_s, beat_s: how long this worker is taken for alive after it last said so, and how
-            often it says so, in seconds.
+        lease_s: how many seconds this worker is taken for alive after it last said so; it says so
+            five times as often.
     """
 
     def __init__(
@@ -64,12 +64,10 @@ class Worker:
         *,
         shards_at_once: int = 4,
         lease_s: float = LEASE_S,
-        beat_s: float = BEAT_S,
     ) -> None:
         self._store = store
         self._models = models
         self._lease_s = lease_s
-        self._beat_s = beat_s
         self.id = (
             "solo"
             if store.is_sqlite
@@ -261,7 +259,7 @@ class Worker:
                 log.warning("could not renew the lease: %s", error)
             if not self._store.is_sqlite and time.monotonic() - renewed > self._lease_s * 0.8:
                 self._die("the database could not be reached for the length of the lease")
-            await asyncio.sleep(self._beat_s)
+            await asyncio.sleep(self._lease_s / BEATS_PER_LEASE)
 
     async def _take_over_from_the_dead(self) -> None:
         if self._store.is_sqlite:

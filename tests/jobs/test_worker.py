@@ -1,0 +1,170 @@
+"""A worker executes what is queued, and its death or its sleep costs nothing."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from support.running import Bench, refuse
+from weighbridge.core.run import FINISHED, Run, RunState
+from weighbridge.errors import Conflict
+from weighbridge.jobs.worker import Worker
+from weighbridge.services.runs import Runs
+from weighbridge.store import workers
+from weighbridge.store.engine import Store
+
+
+@asynccontextmanager
+async def working(bench: Bench, **options: float) -> AsyncIterator[Worker]:
+    worker = Worker(bench.store, bench.models, shards_at_once=2, **options)  # type: ignore[arg-type]
+    await worker.start()
+    try:
+        yield worker
+    finally:
+        await worker.stop()
+
+
+async def ended(bench: Bench, run_id: str) -> Run:
+    runs = Runs(bench.store)
+    async with asyncio.timeout(30):
+        while (run := await runs.get(bench.caller, run_id)).state not in FINISHED:
+            await asyncio.sleep(0.02)
+        while run.state in FINISHED and not run.metrics:
+            await asyncio.sleep(0.02)
+            run = await runs.get(bench.caller, run_id)
+    return run
+
+
+async def asked(bench: Bench, at_least: int) -> None:
+    async with asyncio.timeout(30):
+        while len(bench.model.asked) < at_least:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_queued_run_is_executed_and_delivered(bench: Bench) -> None:
+    run_id = await bench.queue(cases=600)
+    async with working(bench):
+        run = await ended(bench, run_id)
+    assert run.state is RunState.SUCCEEDED
+    assert (run.progress.done, run.metrics[0].n_scored) == (600, 600)
+    assert Counter(bench.model.asked) == Counter(f"question {n}" for n in range(600))
+
+
+async def test_several_runs_are_executed_at_the_same_time(bench: Bench) -> None:
+    bench.model.latency_s = 0.002
+    run_ids = [await bench.queue(cases=300) for _ in range(3)]
+    async with working(bench):
+        states = [(await ended(bench, run_id)).state for run_id in run_ids]
+    assert states == [RunState.SUCCEEDED] * 3
+
+
+async def test_a_cancelled_run_stops_and_can_be_resumed(bench: Bench) -> None:
+    bench.model.latency_s = 0.01
+    run_id = await bench.queue(cases=900, concurrency=4)
+    async with working(bench):
+        await asked(bench, 20)
+        await Runs(bench.store).cancel(bench.caller, run_id)
+        run = await ended(bench, run_id)
+        assert run.state is RunState.CANCELLED
+        assert run.progress.done < 900
+        await asyncio.sleep(0.6)
+        quiet = len(bench.model.asked)
+        await asyncio.sleep(0.4)
+        assert len(bench.model.asked) == quiet
+        bench.model.latency_s = 0.0
+        await Runs(bench.store).resume(bench.caller, run_id)
+        run = await ended(bench, run_id)
+    assert run.state is RunState.SUCCEEDED
+    assert run.progress.done == 900
+
+
+async def test_a_worker_that_shuts_down_leaves_the_rest_for_the_next_start(bench: Bench) -> None:
+    bench.model.latency_s = 0.005
+    run_id = await bench.queue(cases=600, concurrency=4)
+    async with working(bench):
+        await asked(bench, 50)
+    run = await Runs(bench.store).get(bench.caller, run_id)
+    assert run.state is RunState.RUNNING
+    assert run.progress.done == len(bench.model.asked)  # what was paid for is stored
+    bench.model.latency_s = 0.0
+    async with working(bench, lease_s=1.0):
+        run = await ended(bench, run_id)
+    assert run.state is RunState.SUCCEEDED
+    assert len(bench.model.asked) == 600
+
+
+async def test_a_run_whose_model_is_gone_fails_with_that_reason(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = await bench.queue()
+
+    async def gone(*_: object) -> None:
+        raise Conflict("no model of that name")
+
+    monkeypatch.setattr("support.running.FakeModels.get", gone)
+    async with working(bench):
+        async with asyncio.timeout(20):
+            while (await Runs(bench.store).get(bench.caller, run_id)).state not in FINISHED:
+                await asyncio.sleep(0.02)
+    run = await Runs(bench.store).get(bench.caller, run_id)
+    assert run.state is RunState.FAILED
+    assert run.reason == "no model of that name"
+
+
+async def test_failed_cases_of_an_ended_run_are_retried_by_the_worker(bench: Bench) -> None:
+    broken = True
+
+    def answer(question: str, _: int) -> str:
+        if broken and question.endswith("7"):
+            raise refuse()
+        return question
+
+    bench.model.answer = answer
+    run_id = await bench.queue(cases=30)
+    async with working(bench):
+        assert (await ended(bench, run_id)).progress.failed == 3
+        broken = False
+        await Runs(bench.store).retry_failed(bench.caller, run_id)
+        run = await ended(bench, run_id)
+    assert run.progress.failed == 0
+    assert len(bench.model.asked) == 33
+
+
+async def test_a_budget_stops_a_queued_run_cleanly(bench: Bench) -> None:
+    bench.model.latency_s = 0.001
+    run_id = await bench.queue(cases=900, budget={"usd": 0.05}, concurrency=4)
+    async with working(bench):
+        run = await ended(bench, run_id)
+    assert (run.state, run.reason) == (RunState.CANCELLED, "budget")
+    assert 50 <= run.progress.done <= 53
+
+
+class TestOnSqlite:
+    """One worker to a data folder."""
+
+    @pytest.fixture
+    def database_url(self) -> None:
+        """SQLite only."""
+        return
+
+    async def test_a_second_worker_is_refused(self, bench: Bench, tmp_path: Path) -> None:
+        second = Store(None, bench.store.folder)
+        async with working(bench):
+            with pytest.raises(Conflict, match="another worker"):
+                await Worker(second, bench.models).start()
+        await second.close()
+
+
+async def test_a_heartbeat_keeps_a_worker_alive_and_a_missing_one_does_not(store: Store) -> None:
+    async with store.begin() as connection:
+        await workers.join(connection, "one")
+        await workers.join(connection, "two")
+    await asyncio.sleep(0.3)
+    async with store.begin() as connection:
+        assert await workers.beat(connection, "one", ttl_s=60)
+        assert await workers.alive(connection, ttl_s=0.2) == {"one"}
+        assert not await workers.beat(connection, "two", ttl_s=0.2)
+        await workers.leave(connection, "one")
+        assert await workers.alive(connection, ttl_s=60) == {"two"}
