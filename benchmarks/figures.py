@@ -22,6 +22,7 @@ from benchmarks.harness import (
 )
 
 ROUNDS = 3
+CASES_KILLED = 2_000
 
 
 def throughput(folder: Path) -> None:
@@ -95,14 +96,12 @@ def kills(folder: Path, times: int = 20, seed: int = 1) -> None:
     """kill -9 at random moments of a run of 2,000 cases."""
     chance = random.Random(seed)
     with endpoint() as other:
-        made = project(folder / "kills", other.url, 2_000)
-        other.configure(latency_ms=50)
-        undisturbed = measure(made.run(str(made.evaluation), data="undisturbed"))
-        expected = _rows(made, "undisturbed", succeeded(undisturbed)["id"])
+        made = project(folder / "kills", other.url, CASES_KILLED)
+        expected = undisturbed(made, other)
         worst = total = lost = 0
         for number in range(times):
             moment = chance.random()
-            missing, twice = _killed_once(made, other, f"killed-{number}", moment, expected)
+            missing, twice = killed_once(made, other, f"killed-{number}", moment, expected)
             worst, total, lost = max(worst, twice), total + twice, lost + missing
     _print(
         "kills",
@@ -148,7 +147,14 @@ def start_up(folder: Path) -> None:
     )
 
 
-def _killed_once(
+def undisturbed(made: Project, other: Endpoint) -> list[dict[str, Any]]:
+    """The outcomes of a run that nobody disturbs."""
+    other.configure(latency_ms=50)
+    run = succeeded(measure(made.run(str(made.evaluation), data="undisturbed")))
+    return _rows(made, "undisturbed", run["id"])
+
+
+def killed_once(
     made: Project, other: Endpoint, data: str, moment: float, expected: list[dict[str, Any]]
 ) -> tuple[int, int]:
     """Kill a run at a random moment, resume it, compare.
@@ -158,7 +164,7 @@ def _killed_once(
     """
     other.configure(latency_ms=50)
     process = start(made.run(str(made.evaluation), data=data))
-    goal = int(2_000 * moment)
+    goal = int(CASES_KILLED * moment)
     while process.poll() is None and other.stats()["answered"] < goal:
         time.sleep(0.002)
     process.kill()  # taskset has become the command: this is its process
