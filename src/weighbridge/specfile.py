@@ -35,6 +35,11 @@ _WORDS = {
 _TAG = "tag:yaml.org,2002:"
 _MAX_DIGITS = 400
 
+# JSON writes 😀 as two escapes, which YAML has as one. Only in JSON are all escapes within quotes.
+_JSON_PAIR = re.compile(
+    r"((?<!\\)(?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE
+)
+
 
 def load_spec(text: str, source: str) -> EvaluationSpec:
     """An evaluation out of YAML or JSON text.
@@ -61,6 +66,8 @@ def parse_yaml(text: str, source: str) -> tuple[object, dict[Path, int]]:
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         problem = f"over {MAX_BYTES >> 20} MiB; put the cases in a file and name it under `data`"
         raise InvalidFields([FieldProblem("", problem)], source)
+    if text.lstrip().startswith("{"):
+        text = _JSON_PAIR.sub(_joined, text)
     builder = _Builder()
     try:
         for event in yaml.parse(text, Loader=_Loader):
@@ -68,7 +75,8 @@ def parse_yaml(text: str, source: str) -> tuple[object, dict[Path, int]]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         message = ", ".join(part for part in (error.problem, error.context) if part)
-        line = mark.line + 1 if mark else None
+        # The parser calls the end of a text that lacks its last line break a line of its own.
+        line = min(mark.line, text.rstrip("\n").count("\n")) + 1 if mark else None
         raise InvalidFields([FieldProblem("", f"not YAML: {message}", line)], source) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
@@ -199,6 +207,11 @@ class _Builder:
         elif container.key is not None:
             container.value[container.key] = value
             container.key = None
+
+
+def _joined(pair: "re.Match[str]") -> str:
+    high, low = int(pair[2], 16), int(pair[3], 16)
+    return f"{pair[1]}\\U{0x10000 + ((high - 0xD800) << 10) + low - 0xDC00:08X}"
 
 
 def _scalar(event: yaml.ScalarEvent, path: Path, line: int) -> Any:
