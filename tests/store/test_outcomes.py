@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
+
 from weighbridge.core.ids import new_id
 from weighbridge.core.outcome import Answer, Failed, Record, Scored, Status, Ungraded, Usage
 from weighbridge.core.shard import Plan
@@ -102,9 +103,7 @@ async def tallied(store: Store, run_id: str) -> tuple[float, ...]:
 
 async def counted(store: Store, run_id: str) -> tuple[float, ...]:
     async with store.begin() as connection:
-        rows = (
-            await connection.execute(select(outcomes).where(outcomes.c.run_id == run_id))
-        ).all()
+        rows = (await connection.execute(select(outcomes).where(outcomes.c.run_id == run_id))).all()
     return (
         float(len(rows)),
         float(sum(row.status == "failed" for row in rows)),
@@ -173,9 +172,7 @@ async def test_pages_follow_each_other_without_gap_or_repeat(store: Store) -> No
 async def test_filters_narrow_a_page(store: Store) -> None:
     await write(store, "run_1", [answered(0), failed(1), answered(1, 1), failed(2)])
     async with store.begin() as connection:
-        only_failed = await page_of_outcomes(
-            connection, WORKSPACE, "run_1", status=Status.FAILED
-        )
+        only_failed = await page_of_outcomes(connection, WORKSPACE, "run_1", status=Status.FAILED)
         one_case = await page_of_outcomes(connection, WORKSPACE, "run_1", case_id="case 1")
     assert [r.position for r in only_failed] == [1, 2]
     assert [(r.position, r.epoch) for r in one_case] == [(1, 0), (1, 1)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,6 +11,8 @@ from weighbridge.store.moments import now
 from weighbridge.store.tables import idempotency
 
 KEPT_FOR = timedelta(hours=24)
+GIVEN_UP_AFTER = timedelta(minutes=15)
+"""A first request that has no answer by then is taken to have died with its server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,17 @@ async def claim(
     connection: AsyncConnection, workspace_id: str, key: str, fingerprint: str
 ) -> FirstAnswer | None:
     """Be the first request with this key (None), or learn what the first one got."""
-    await connection.execute(delete(idempotency).where(idempotency.c.created_at < now() - KEPT_FOR))
+    moment = now()
+    given_up = and_(
+        idempotency.c.status.is_(None), idempotency.c.created_at <= moment - GIVEN_UP_AFTER
+    )
+    await connection.execute(
+        delete(idempotency).where(or_(idempotency.c.created_at < moment - KEPT_FOR, given_up))
+    )
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     result = await connection.execute(
         insert(idempotency)
-        .values(workspace_id=workspace_id, key=key, fingerprint=fingerprint, created_at=now())
+        .values(workspace_id=workspace_id, key=key, fingerprint=fingerprint, created_at=moment)
         .on_conflict_do_nothing()
     )
     if result.rowcount == 1:

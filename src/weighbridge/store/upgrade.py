@@ -5,18 +5,13 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_LOCK = 7_241_001  # any number, the same in every weighbridge process
 
 
 def upgrade_to_head(connection: Connection) -> None:
-    """Apply every migration that is missing; safe when several processes start at once."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    else:
-        connection.exec_driver_sql("begin immediate")
+    """Apply every migration that is missing, in the caller's transaction."""
     command.upgrade(alembic_config(connection), "head")
 
 
