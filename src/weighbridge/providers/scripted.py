@@ -1,0 +1,151 @@
+"""The protocol `scripted`: plays a script instead of asking anybody. For examples and tests."""
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import re2
+
+from weighbridge.core.outcome import Usage
+from weighbridge.providers.base import (
+    CallFailed,
+    ChatRequest,
+    CompletionRequest,
+    Embeddings,
+    Reply,
+)
+from weighbridge.providers.failures import call_failed, status_failed, unsupported
+from weighbridge.providers.opening import Opened, Opening
+from weighbridge.providers.script import Rule, ScriptedError, load_script
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_RETRIED_KINDS = frozenset({"rate_limited", "server_error", "timeout", "connection", "malformed"})
+_CHARACTERS_PER_TOKEN = 4
+
+
+class _Part:
+    """A rule, its compiled pattern, and how often it was met."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.met = 0
+        self._pattern = re2.compile(rule.match) if rule.match is not None else None
+
+    def fits(self, text: str) -> dict[str, str] | None:
+        """The texts of the groups, if the rule fits; `0` is the whole match."""
+        if self.rule.contains is not None and self.rule.contains not in text:
+            return None
+        if self._pattern is None:
+            return {}
+        found = self._pattern.search(text)
+        if found is None:
+            return None
+        groups = {str(number): found.group(number) or "" for number in range(found.re.groups + 1)}
+        groups.update({name: value or "" for name, value in found.groupdict().items()})
+        return groups
+
+
+class ScriptedProvider:
+    """Answers by the first rule that fits the last user message; else plays the bare texts of the
+    script in turn, over and over; else fails with `not_found`.
+
+    Args:
+        items: rules and bare texts, in order. model: the name that replies carry.
+    """
+
+    def __init__(self, items: Sequence[str | Rule], model: str) -> None:
+        self._parts = [_Part(item) for item in items if isinstance(item, Rule)]
+        self._texts = [item for item in items if isinstance(item, str)]
+        self._played = 0
+        self._model = model
+
+    async def chat(self, request: ChatRequest) -> Reply:
+        """Play the reply to the last user message."""
+        said = ""
+        for message in reversed(request.messages):
+            if message.role == "user":
+                content = message.content
+                texts = (
+                    [content]
+                    if isinstance(content, str)
+                    else [part for part in content if isinstance(part, str)]
+                )
+                said = "\n".join(texts)
+                break
+        return await self._play(said)
+
+    async def complete(self, request: CompletionRequest) -> Reply:
+        """Play the reply to the prompt."""
+        return await self._play(request.prompt)
+
+    async def embed(self, texts: Sequence[str]) -> Embeddings:  # noqa: ARG002 - the seam's
+        """A script has no vectors."""
+        raise unsupported("the protocol scripted has no embeddings")
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    async def _play(self, text: str) -> Reply:
+        for part in self._parts:
+            groups = part.fits(text)
+            if groups is None:
+                continue
+            rule = part.rule
+            part.met += 1
+            failed = _failure(rule.error, part.met) if rule.error is not None else None
+            if rule.latency_ms:
+                await asyncio.sleep(rule.latency_ms / 1000)
+            if failed is not None:
+                raise failed
+            return self._reply(text, _filled(rule.reply, {**groups, "input": text}), rule)
+        if not self._texts:
+            raise call_failed(
+                "not_found", "no rule of the script fits this message", retry=False, status=404
+            )
+        reply = self._texts[self._played % len(self._texts)]
+        self._played += 1
+        return self._reply(text, reply, Rule())
+
+    def _reply(self, text: str, reply: str, rule: Rule) -> Reply:
+        if rule.usage is not None:
+            usage = Usage(rule.usage.input_tokens, rule.usage.output_tokens, None, 1)
+        else:
+            usage = Usage(_tokens(text), _tokens(reply), None, 1)
+        return Reply(reply, rule.finish_reason, usage, self._model)
+
+
+async def open_script(opening: Opening) -> Opened:
+    """The factory of this protocol."""
+    declared = opening.declared
+    if declared.script is not None:
+        items = await asyncio.to_thread(load_script, declared.script)
+    else:
+        items = list(declared.replies or [])
+    plain: list[Any] = [item if isinstance(item, str) else item.model_dump() for item in items]
+    digest = hashlib.sha256(orjson.dumps(plain)).hexdigest()
+    provider = ScriptedProvider(items, declared.endpoint_model)
+    return Opened(provider, identity={"script": digest}, free=True)
+
+
+def _filled(reply: str, values: dict[str, str]) -> str:
+    """`{name}` for the names that there are; any other brace (of a JSON reply, say) stays."""
+    return _PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), reply)
+
+
+def _failure(error: ScriptedError, met: int) -> CallFailed | None:
+    """The failure to play at the `met`-th fitting call (from 1), if one is to be played."""
+    if met % error.every or (error.times and met // error.every > error.times):
+        return None
+    if error.status is not None:
+        return status_failed(error.status, error.message, retry_after_s=error.retry_after_s)
+    kind = error.kind or "internal"
+    failed = call_failed(kind, error.message, retry=kind in _RETRIED_KINDS)
+    failed.retry_after_s = error.retry_after_s
+    return failed
+
+
+def _tokens(text: str) -> int:
+    return max(1, len(text) // _CHARACTERS_PER_TOKEN)

@@ -1,0 +1,181 @@
+"""JSON over HTTP: one pool of connections for all endpoints, and every failure by its kind.
+
+This is the hottest path of the product, so nothing is done here that aiohttp's plain `post` does
+not need, until something goes wrong.
+"""
+
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from weighbridge.providers.base import CallFailed
+from weighbridge.providers.failures import (
+    call_failed,
+    endpoint_message,
+    malformed,
+    retry_after_s,
+    status_failed,
+)
+
+_MAX_ERROR_BYTES = 64 << 10
+_SECRET_HEADERS = ("Authorization", "x-api-key", "api-key")
+
+
+class Transport:
+    """A pool of keep-alive connections. Use it in one event loop.
+
+    Without cookies, redirects, proxies from the environment or retries of its own: what is sent
+    goes to the address that was declared, once.
+
+    Args:
+        max_response_bytes: an answer that is longer (after decompression) is a failure.
+        connect_timeout_s: the most seconds for one connection to be made.
+    """
+
+    def __init__(
+        self, *, max_response_bytes: int = 64 << 20, connect_timeout_s: float = 30.0
+    ) -> None:
+        self._max_bytes = max_response_bytes
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=connect_timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def post_json(
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        body: Mapping[str, object],
+        timeout_s: float | None = None,
+    ) -> Any:
+        """Send a JSON object, and parse the JSON that comes back.
+
+        Args:
+            url: where to. headers: `Content-Type` and the key included. body: the object.
+            timeout_s: the most seconds for the whole exchange; None: the caller watches the time.
+
+        Raises:
+            CallFailed: no answer, no success, or no JSON. No message of it holds the key.
+        """
+        try:
+            data = orjson.dumps(body, default=_plain)
+        except TypeError as error:
+            message = f"the request cannot be written as JSON: {error}"
+            raise call_failed("bad_request", message, retry=False) from None
+        session = self._session or self._open()
+        timeout = self._timeout if timeout_s is None else aiohttp.ClientTimeout(total=timeout_s)
+        try:
+            async with session.post(
+                url, data=data, headers=headers, timeout=timeout, allow_redirects=False
+            ) as response:
+                if not 200 <= response.status < 300:
+                    raise await self._refused(response, headers)
+                text = await self._read(response)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _broken(error, url) from error
+        try:
+            return orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise malformed(f"the answer is not JSON: {error.msg} ({len(text)} bytes)") from None
+
+    async def close(self) -> None:
+        """Close the connections. May be called twice; a later call opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+            trust_env=False,
+        )
+        return self._session
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        """The whole body. One whose length is announced honestly is read in one go."""
+        length = response.content_length
+        if length is not None and "Content-Encoding" not in response.headers:
+            if length > self._max_bytes:
+                raise self._too_long()
+            return await response.read()
+        parts = []
+        total = 0
+        async for part in response.content.iter_any():
+            total += len(part)
+            if total > self._max_bytes:
+                raise self._too_long()
+            parts.append(part)
+        return b"".join(parts)
+
+    def _too_long(self) -> CallFailed:
+        message = f"the answer is longer than {self._max_bytes} bytes"
+        return call_failed("malformed", message, retry=False)
+
+    async def _refused(
+        self, response: aiohttp.ClientResponse, headers: Mapping[str, str]
+    ) -> CallFailed:
+        if 300 <= response.status < 400:
+            target = response.headers.get("Location", "elsewhere")
+            said, code = f"redirects are not followed (to {target}); declare that base_url", ""
+        else:
+            try:
+                text = await _at_most(response.content, _MAX_ERROR_BYTES)
+            except (aiohttp.ClientError, OSError):
+                text = b""  # the status alone says what happened
+            try:
+                said, code = endpoint_message(orjson.loads(text))
+            except orjson.JSONDecodeError:
+                said, code = "", ""
+            said = said or text.decode(errors="replace").strip() or response.reason or ""
+        wait_s = retry_after_s(response.headers)
+        return status_failed(
+            response.status, _without_keys(said, headers), code=code, retry_after_s=wait_s
+        )
+
+
+async def _at_most(stream: aiohttp.StreamReader, limit: int) -> bytes:
+    parts = []
+    total = 0
+    while total < limit and (part := await stream.read(limit - total)):
+        parts.append(part)
+        total += len(part)
+    return b"".join(parts)
+
+
+def _without_keys(text: str, headers: Mapping[str, str]) -> str:
+    """Endpoints like to quote the key that they refuse."""
+    for name in _SECRET_HEADERS:
+        key = headers.get(name, "").removeprefix("Bearer ").strip()
+        if key:
+            text = text.replace(key, "[key]")
+    return text
+
+
+def _broken(error: Exception, url: URL) -> CallFailed:
+    """A failure below HTTP."""
+    where = f"{url.host}:{url.port}"
+    if isinstance(error, TimeoutError):
+        return call_failed("timeout", f"{where} did not answer in time", retry=True)
+    if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError | ssl.CertificateError):
+        return call_failed("connection", f"{where}: TLS failed: {error}", retry=False)
+    if isinstance(error, aiohttp.InvalidURL):
+        return call_failed("bad_request", f"not an address: {error}", retry=False)
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return call_failed("connection", f"{where} broke off in its answer", retry=True)
+    if isinstance(error, aiohttp.ClientResponseError):
+        return call_failed("malformed", f"{where} does not speak HTTP: {error}", retry=True)
+    reason = str(error) or type(error).__name__
+    return call_failed("connection", f"no connection to {where}: {reason}", retry=True)
+
+
+def _plain(value: object) -> object:
+    """Mappings and sequences that are not dict and list, which orjson does not know."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
