@@ -1,0 +1,170 @@
+"""Runs executed in this process: no server, no queue, the same rows."""
+
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+
+from weighbridge.cli.failures import ExitCode
+from weighbridge.cli.interrupts import Interrupts
+from weighbridge.cli.order import EvaluationFile, Overrides
+from weighbridge.cli.progress import Display, Snapshot, shown
+from weighbridge.cli.session import Session
+from weighbridge.core.run import FINISHED, Run, RunState
+from weighbridge.errors import Conflict, Invalid, InvalidFields, WeighbridgeError
+from weighbridge.jobs.execution import Execution, Stop
+from weighbridge.jobs.foreground import OWNED_FOR_S, run_in_foreground, this_process
+from weighbridge.jobs.loading import LoadedRun, load_run
+from weighbridge.services.evaluations import Owner
+
+INTERRUPT_GRACE_S = 5.0
+"""How long calls in flight may go on after Ctrl-C: they are paid for, most likely."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the runs of one command ended.
+
+    Attributes:
+        run_ids: in the order in which they were executed.
+        interrupted: the exit code of the signal that stopped them, if one did.
+    """
+
+    run_ids: tuple[str, ...]
+    interrupted: ExitCode | None
+
+
+async def check(session: Session, file: EvaluationFile) -> tuple[int, int]:
+    """Look at everything that could be wrong, and start nothing.
+
+    Returns:
+        Cases of the data set that would be taken, and calls to all models together.
+    """
+    with _located(file):
+        plan = await session.services.evaluations.check(
+            session.caller, file.spec, folder=file.folder
+        )
+    return plan.cases, plan.cases * plan.epochs * len(file.spec.to_evaluation().models)
+
+
+async def start(session: Session, file: EvaluationFile) -> tuple[Run, ...]:
+    """Accept the evaluation; its runs are ours to execute."""
+    with _located(file):
+        started = await session.services.evaluations.start(
+            session.caller, file.spec, folder=file.folder, owner=_owner()
+        )
+    return started.runs
+
+
+async def take_up(session: Session, names: Sequence[str], *, retry_failed: bool) -> tuple[Run, ...]:
+    """Go on with runs that were stopped, failed or crashed; they are ours to execute.
+
+    Args:
+        names: ids of runs, or `latest`.
+        retry_failed: of those that have ended, ask the failed cases again, too.
+    """
+    runs = session.services.runs
+    taken = []
+    for name in names:
+        run = await session.run(name)
+        missing = run.progress.done < run.progress.total
+        if retry_failed and run.state in FINISHED and (run.progress.failed or not missing):
+            taken.append(await runs.retry_failed(session.caller, run.id, _owner()))
+        else:
+            taken.append(await runs.resume(session.caller, run.id, _owner()))
+    return tuple(taken)
+
+
+async def execute(
+    session: Session,
+    begin: Coroutine[None, None, tuple[Run, ...]],
+    overrides: Overrides,
+    display: Display,
+    on_trouble: Callable[[Sequence[str]], object],
+) -> Ended:
+    """Execute runs, one after the other, until all have ended or a signal comes.
+
+    Args:
+        begin: makes or takes up the runs; a signal cancels it.
+        on_trouble: handed the runs when an error leaves them where they are, before it is raised.
+    """
+    with Interrupts() as interrupts:
+        runs = await interrupts.unless_stopped(begin) or ()
+        run_ids = tuple(run.id for run in runs)
+        try:
+            for run_id in run_ids:
+                if interrupts.code is None:
+                    await _execute(session, run_id, overrides, display, interrupts)
+                else:
+                    with suppress(Conflict):  # it had ended before
+                        await session.services.runs.cancel(session.caller, run_id)
+        except WeighbridgeError:
+            on_trouble(run_ids)
+            raise
+        return Ended(run_ids, interrupts.code)
+
+
+async def _execute(
+    session: Session, run_id: str, overrides: Overrides, display: Display, interrupts: Interrupts
+) -> None:
+    services = session.services
+    loaded = await _load(session, run_id, overrides)
+    live: list[Execution] = []
+
+    def started(execution: Execution) -> None:
+        live.append(execution)
+        stop = Stop(RunState.CANCELLED, "interrupted")
+        interrupts.stop_with(partial(execution.stop, stop, INTERRUPT_GRACE_S))
+
+    def read() -> Snapshot:
+        return _of_execution(live[0]) if live else snapshot_of(loaded.run)
+
+    async with shown(display, loaded.run.model, read):
+        await run_in_foreground(services.store, loaded, started)
+
+
+async def _load(session: Session, run_id: str, overrides: Overrides) -> LoadedRun:
+    loaded = await load_run(session.services.store, session.services.models, run_id)
+    if overrides.budget.usd is not None and not await loaded.model.has_price():
+        raise Invalid(
+            f"--budget-usd cannot be kept: the price of {loaded.run.model} is not known; declare "
+            "it in the models file, or use --budget-tokens"
+        )
+    return replace(loaded, evaluation=overrides.applied(loaded.evaluation))
+
+
+def snapshot_of(run: Run) -> Snapshot:
+    """The counters of a run as its rows have them."""
+    return Snapshot(
+        run.progress.done,
+        run.progress.total,
+        run.progress.failed,
+        run.progress.ungraded,
+        run.usage.input_tokens + run.usage.output_tokens,
+        run.usage.cost_usd,
+    )
+
+
+def _of_execution(execution: Execution) -> Snapshot:
+    progress, usage = execution.progress, execution.spending.total
+    return Snapshot(
+        progress.done,
+        progress.total,
+        progress.failed,
+        progress.ungraded,
+        usage.input_tokens + usage.output_tokens,
+        usage.cost_usd,
+        execution.in_flight,
+    )
+
+
+@contextmanager
+def _located(file: EvaluationFile) -> Iterator[None]:
+    try:
+        yield
+    except InvalidFields as error:
+        raise file.locate(error) from error
+
+
+def _owner() -> Owner:
+    return Owner(this_process(), OWNED_FOR_S)

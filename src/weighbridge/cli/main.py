@@ -1,0 +1,96 @@
+"""The command `weighbridge`: a table of commands, each loaded only when it is called."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from weighbridge import __version__
+from weighbridge.cli.failures import ExitCode, report_failure
+from weighbridge.core.suggest import did_you_mean
+
+# name -> (module, what it does in one line). The module has a command under the same name, with
+# `_` for `-`. `weighbridge --help` is made from this table alone, so that it loads nothing else.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "Run an evaluation file, or go on with a run."),
+    "show": ("runs", "Show the report of one run, or of several side by side."),
+    "runs": ("runs", "List runs, newest first."),
+    "export": ("export", "Write the outcomes of a run as jsonl, csv or parquet."),
+    "cancel": ("runs", "Stop a run; what was done is kept."),
+    "retry-failed": ("run", "Ask the failed cases of a run again."),
+    "serve": ("server", "Serve the APIs and work on runs."),
+    "worker": ("worker", "Work on the runs of an installation, without serving."),
+    "models": ("models", "List the models that evaluations can name."),
+    "keys": ("keys", "Make, list, revoke and rotate API keys."),
+    "schema": ("schema", "Print the JSON schema of the evaluation file."),
+}
+
+
+class CommandTable(click.Group):
+    """The group of all commands; imports a command's module when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        """In the order of the table: what is used most comes first."""
+        return list(COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 (click's signature)
+        cmd_name: str,
+    ) -> click.Command | None:
+        """The command of that name, from its module."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"weighbridge.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a hint for a misspelt name."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"there is no command `{args[0]}`{did_you_mean(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002 (click's signature)
+        formatter: click.HelpFormatter,
+    ) -> None:
+        """The table, without loading what it names."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=CommandTable,
+    epilog="Exit codes: 0 fine, 1 error, 2 usage (bad options, evaluation file or data), "
+    "3 gate failed, 4 inconclusive; 130, 143 and 141 when ended by Ctrl-C, SIGTERM or a closed "
+    "pipe. Every option that says [WEIGHBRIDGE_…] can be set by that variable.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "--version", message="%(prog)s %(version)s")
+def commands() -> None:
+    """Evaluate AI systems: from a data file to a report with error bars."""
+
+
+def run_command(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and tell its exit code; never raises.
+
+    Args:
+        arguments: without the program's name; None for those of this process.
+    """
+    try:
+        result: Any = commands.main(arguments, prog_name="weighbridge", standalone_mode=False)
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 (the outermost line: each becomes an exit code)
+        return report_failure(error)
+    return result if isinstance(result, int) else ExitCode.FINE
+
+
+def main() -> NoReturn:
+    """The entry point of the console script."""
+    sys.exit(run_command())

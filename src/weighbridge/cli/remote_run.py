@@ -1,0 +1,104 @@
+"""Runs executed by a server: sent there, followed from here."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+from weighbridge.cli import late
+from weighbridge.cli.ending import tell
+from weighbridge.cli.interrupts import Interrupts
+from weighbridge.cli.local import Ended
+from weighbridge.cli.order import Address, EvaluationFile
+from weighbridge.cli.progress import Display, Snapshot, shown
+from weighbridge.cli.remote import Server, connect
+from weighbridge.dialects.native import wire
+from weighbridge.errors import Conflict, FieldProblem, InvalidFields
+
+
+async def run_at_server(
+    address: Address,
+    asked: EvaluationFile | None,
+    resume: Sequence[str],
+    *,
+    retry_failed: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Have a server execute an evaluation, or go on with runs; print what `run` prints.
+
+    Args:
+        asked: the evaluation, or None to go on with the runs in `resume`.
+
+    Returns:
+        The exit code.
+    """
+    display = late.choose_display(quiet=quiet)
+    async with connect(address) as server:
+        with Interrupts() as interrupts:
+            begin = (
+                _start(server, asked)
+                if asked is not None
+                else _take_up(server, resume, retry_failed=retry_failed)
+            )
+            runs = await interrupts.unless_stopped(begin) or []
+            cancelling: list[asyncio.Task[None]] = []
+            interrupts.stop_with(
+                lambda: cancelling.append(asyncio.create_task(_cancel(server, runs)))
+            )
+            for run in runs:
+                await _follow(server, run, display)
+            await asyncio.gather(*cancelling)
+        ended = Ended(tuple(run.id for run in runs), interrupts.code)
+        flags = ("--server", address.url)
+        return await tell(server, ended, flags, as_json=as_json, quiet=quiet)
+
+
+async def _start(server: Server, asked: EvaluationFile) -> list[wire.Run]:
+    spec = dict(asked.spec.as_json())
+    data = asked.spec.data
+    try:
+        if data is not None and not data.startswith("ds_"):
+            path = asked.folder / data
+            if not path.is_file():
+                raise InvalidFields([FieldProblem("data", f"there is no file {path}")])
+            spec["data"] = (await server.upload(path)).id
+        return list((await server.create(spec)).runs)
+    except InvalidFields as error:
+        raise asked.locate(error) from error
+
+
+async def _take_up(server: Server, names: Sequence[str], *, retry_failed: bool) -> list[wire.Run]:
+    taken = []
+    for name in names:
+        run = await (server.latest() if name == "latest" else server.run(name))
+        again = retry_failed and (run.progress.failed or run.progress.done == run.progress.total)
+        taken.append(await server.move(run.id, "retry-failed" if again else "resume"))
+    return taken
+
+
+async def _follow(server: Server, run: wire.Run, display: Display) -> None:
+    latest = run
+
+    def read() -> Snapshot:
+        return _snapshot(latest)
+
+    async with shown(display, run.model, read):
+        async for changed in server.follow(run.id):
+            latest = changed
+
+
+async def _cancel(server: Server, runs: Sequence[wire.Run]) -> None:
+    for run in runs:
+        with suppress(Conflict):  # it had ended before
+            await server.move(run.id, "cancel")
+
+
+def _snapshot(run: wire.Run) -> Snapshot:
+    return Snapshot(
+        run.progress.done,
+        run.progress.total,
+        run.progress.failed,
+        run.progress.ungraded,
+        run.usage.input_tokens + run.usage.output_tokens,
+        run.usage.cost_usd,
+    )

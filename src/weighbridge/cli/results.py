@@ -1,0 +1,56 @@
+"""Where finished work is read from: the services in this process, or a server over HTTP."""
+
+from typing import Protocol
+
+from weighbridge.cli.session import Session
+from weighbridge.core.outcome import Status
+from weighbridge.dialects.native import translate, wire
+from weighbridge.services.exports import outcome_object
+from weighbridge.store.moments import now
+
+
+class Results(Protocol):
+    """Runs and what became of them, as the native API shows them."""
+
+    async def run(self, run_id: str) -> wire.Run:
+        """One run."""
+        ...
+
+    async def report(self, run_id: str) -> wire.Report:
+        """What it came to."""
+        ...
+
+    async def dataset(self, dataset_id: str) -> wire.Dataset:
+        """The data it was about."""
+        ...
+
+    async def outcomes(self, run_id: str, status: Status, limit: int) -> list[wire.Outcome]:
+        """Its first outcomes with that status, at most 500."""
+        ...
+
+
+class LocalResults:
+    """`Results` out of this process's services."""
+
+    def __init__(self, session: Session) -> None:
+        self._services = session.services
+        self._caller = session.caller
+
+    async def run(self, run_id: str) -> wire.Run:
+        """One run."""
+        return translate.from_run(await self._services.runs.view(self._caller, run_id), now())
+
+    async def report(self, run_id: str) -> wire.Report:
+        """What it came to."""
+        report = await self._services.reports.get(self._caller, run_id)
+        return translate.from_report(report, now())
+
+    async def dataset(self, dataset_id: str) -> wire.Dataset:
+        """The data it was about."""
+        return translate.from_dataset(await self._services.datasets.get(self._caller, dataset_id))
+
+    async def outcomes(self, run_id: str, status: Status, limit: int) -> list[wire.Outcome]:
+        """Its first outcomes with that status, at most 500."""
+        run = await self._services.runs.get(self._caller, run_id)
+        page = await self._services.outcomes.page(self._caller, run, status=status, limit=limit)
+        return [wire.Outcome.model_validate(outcome_object(view)) for view in page]

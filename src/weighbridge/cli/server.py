@@ -1,0 +1,1 @@
+"""`weighbridge serve`: the APIs, and a worker beside them."""
