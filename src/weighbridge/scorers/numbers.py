@@ -107,6 +107,8 @@ class Numeric:
             pairs.append((said.value / 100, reference.value))
         elif reference.percent and not said.percent:
             pairs.append((said.value, reference.value / 100))
+        if not self.absolute and not self.relative:
+            return any(x == y for x, y in pairs)
         absolute, relative = Fraction(self.absolute), Fraction(self.relative)
         return any(abs(x - y) <= max(absolute, relative * abs(y)) for x, y in pairs)
 
