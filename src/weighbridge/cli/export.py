@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
-from weighbridge.cli.options import with_settings
+from weighbridge.cli.options import Address, with_server, with_settings
+from weighbridge.cli.remote import connect
 from weighbridge.cli.session import Session, in_session
 from weighbridge.cli.words import count
-from weighbridge.core.run import FINISHED
+from weighbridge.core.run import FINISHED, RunState
 from weighbridge.services.exports import Format
 from weighbridge.settings import Settings
 from weighbridge.spec import parse_spec
@@ -37,8 +38,14 @@ Write = Callable[[bytes], object]
     help="Where to; stdout by default. The file appears when it is complete, not before.",
 )
 @with_settings()
+@with_server
 def export(
-    *, settings: Settings, run_id: str, file_format: str | None, output: Path | None
+    *,
+    settings: Settings,
+    address: Address | None,
+    run_id: str,
+    file_format: str | None,
+    output: Path | None,
 ) -> None:
     """Write the outcomes of a run to stdout or a file, one a case and epoch.
 
@@ -48,27 +55,42 @@ def export(
     if output is None and kind is Format.PARQUET and sys.stdout.isatty():
         raise click.UsageError("parquet is not for a terminal: add -o FILE, or redirect stdout")
     with _sink(output) as write:
+        if address is not None:
+            state, progress = asyncio.run(_from_server(address, run_id, kind, write))
+        else:
 
-        async def work(session: Session) -> None:
-            await _export(session, run_id, kind, write)
+            async def work(session: Session) -> tuple[RunState, tuple[int, int]]:
+                return await _from_here(session, run_id, kind, write)
 
-        in_session(settings, work)
+            state, progress = in_session(settings, work)
+    done, total = progress
+    if state not in FINISHED or done < total:
+        click.echo(
+            f"the run is {state}: these are {count(done)} of {count(total)} outcomes", err=True
+        )
 
 
-async def _export(session: Session, run_id: str, kind: Format, write: Write) -> None:
+async def _from_here(
+    session: Session, name: str, kind: Format, write: Write
+) -> tuple[RunState, tuple[int, int]]:
     services = session.services
-    run = await session.run(run_id)
+    run = await session.run(name)
     view = await services.runs.view(session.caller, run.id)
     evaluation = parse_spec(view.evaluation.spec).to_evaluation()
     scorers = tuple(scorer.key for scorer in evaluation.scorers)
     async for piece in services.exports.stream(run, scorers, kind):
         await asyncio.to_thread(write, piece)
-    if run.state not in FINISHED or run.progress.done < run.progress.total:
-        click.echo(
-            f"the run {run.id} is {run.state}: these are {count(run.progress.done)} of "
-            f"{count(run.progress.total)} outcomes",
-            err=True,
-        )
+    return run.state, (run.progress.done, run.progress.total)
+
+
+async def _from_server(
+    address: Address, name: str, kind: Format, write: Write
+) -> tuple[RunState, tuple[int, int]]:
+    async with connect(address) as server:
+        run = await server.called(name)
+        async for piece in server.export(run.id, kind.value):
+            await asyncio.to_thread(write, piece)
+    return run.status, (run.progress.done, run.progress.total)
 
 
 def _format_of(output: Path | None) -> Format:

@@ -59,7 +59,7 @@ class Hints:
             return []
         return [
             f"{count(failed)} of {count(run.progress.total)} cases failed: no answer, no score",
-            f"ask them again with: {self.command('retry-failed', run.id)}",
+            f"ask them again with: {self.command('run', '--resume', run.id, '--retry-failed')}",
         ]
 
 

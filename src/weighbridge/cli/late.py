@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weighbridge.cli.local import Ended
-    from weighbridge.cli.order import Address, EvaluationFile
+    from weighbridge.cli.options import Address
+    from weighbridge.cli.order import EvaluationFile
     from weighbridge.cli.results import Results
     from weighbridge.cli.session import Session
 

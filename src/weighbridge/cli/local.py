@@ -125,7 +125,7 @@ async def _execute(
 
 async def _load(session: Session, run_id: str, overrides: Overrides) -> LoadedRun:
     loaded = await load_run(session.services.store, session.services.models, run_id)
-    if overrides.budget.usd is not None and not await loaded.model.has_price():
+    if overrides.budget.usd is not None and not loaded.model.has_price:
         raise Invalid(
             f"--budget-usd cannot be kept: the price of {loaded.run.model} is not known; declare "
             "it in the models file, or use --budget-tokens"

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,18 @@ from weighbridge.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 EVERYWHERE = ("data", "config")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A server, and the key to it.
+
+    Attributes:
+        url: such as `http://127.0.0.1:8080`.
+    """
+
+    url: str
+    key: str | None = field(repr=False)
 
 
 def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -44,6 +57,30 @@ def with_settings(*names: str) -> Callable[[Callable[..., Any]], Callable[..., A
     return decorate
 
 
+def with_server(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command `--server` and `--api-key`.
+
+    It stands below `with_settings`, and the command is called with `address`, which is None when
+    the work is to be done here.
+    """
+
+    @functools.wraps(function)
+    def with_address(
+        *, settings: Settings, server: str | None, api_key: str | None, **parameters: Any
+    ) -> Any:
+        key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
+        address = None if server is None else Address(server, key)
+        return function(settings=settings, address=address, **parameters)
+
+    command = click.option(
+        "--api-key",
+        metavar="KEY",
+        help="Key for that server. Better set as WEIGHBRIDGE_API_KEY: no list of processes shows "
+        "it there.",
+    )(with_address)
+    return click.option("--server", metavar="URL", help="Have this server do it.")(command)
+
+
 def read_settings(given: dict[str, Any]) -> Settings:
     """The settings, from what was given, the environment and the defaults, in this order.
 
@@ -66,23 +103,23 @@ def variable(name: str) -> str:
     return f"WEIGHBRIDGE_{name.upper()}"
 
 
-def _option(name: str, field: FieldInfo) -> Callable[[Command], Command]:
+def _option(name: str, info: FieldInfo) -> Callable[[Command], Command]:
     flag = f"--{name.replace('_', '-')}"
     kind: Any = None
-    if field.annotation is bool:
+    if info.annotation is bool:
         flag = f"{flag}/--no-{name.replace('_', '-')}"
-    elif field.annotation is int:
-        kind = click.INT
-    elif field.annotation in (Path, Path | None):
+    elif info.annotation in (int, float):
+        kind = info.annotation
+    elif info.annotation in (Path, Path | None):
         kind = click.Path(path_type=Path)
-    default = "" if field.default is None else f"; default: {_shown(field.default)}"
+    default = "" if info.default is None else f"; default: {_shown(info.default)}"
     return click.option(
         flag,
         name,
         type=kind,
         default=None,
         metavar=_METAVARS.get(name),
-        help=f"{field.description} [{variable(name)}{default}]",
+        help=f"{info.description} [{variable(name)}{default}]",
     )
 
 

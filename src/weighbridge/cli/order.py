@@ -61,18 +61,6 @@ class Overrides:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """A server, and the key to it.
-
-    Attributes:
-        url: such as `http://127.0.0.1:8080`.
-    """
-
-    url: str
-    key: str | None = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class EvaluationFile:
     """An evaluation file that was read and found in order.
 

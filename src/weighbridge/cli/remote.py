@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import orjson
 from pydantic import ValidationError
 
-from weighbridge.cli.order import Address
+from weighbridge.cli.options import Address
 from weighbridge.core.outcome import Status
 from weighbridge.core.run import FINISHED
 from weighbridge.dialects.native import wire
@@ -80,18 +80,20 @@ class Server:
 
     async def move(self, run_id: str, verb: str) -> wire.Run:
         """Have a run `cancel`led, `resume`d or `retry-failed`."""
-        return wire.Run.model_validate(await self._json("POST", f"runs/{run_id}/{verb}"))
+        return wire.Run.model_validate(await self._json("POST", f"runs/{_quoted(run_id)}/{verb}"))
 
     async def run(self, run_id: str) -> wire.Run:
         """One run."""
-        return wire.Run.model_validate(await self._json("GET", f"runs/{run_id}"))
+        return wire.Run.model_validate(await self._json("GET", f"runs/{_quoted(run_id)}"))
 
-    async def latest(self) -> wire.Run:
-        """The newest run.
+    async def called(self, name: str) -> wire.Run:
+        """The run with this id; `latest` is the newest one.
 
         Raises:
-            NotFound: there is none yet.
+            NotFound: there is none.
         """
+        if name != "latest":
+            return await self.run(name)
         page = await self._json("GET", "runs", params={"limit": "1"})
         if not page["data"]:
             raise NotFound("there is no run yet")
@@ -99,17 +101,31 @@ class Server:
 
     async def report(self, run_id: str) -> wire.Report:
         """What it came to."""
-        return wire.Report.model_validate(await self._json("GET", f"runs/{run_id}/report"))
+        return wire.Report.model_validate(await self._json("GET", f"runs/{_quoted(run_id)}/report"))
 
     async def dataset(self, dataset_id: str) -> wire.Dataset:
         """The data it was about."""
-        return wire.Dataset.model_validate(await self._json("GET", f"datasets/{dataset_id}"))
+        return wire.Dataset.model_validate(
+            await self._json("GET", f"datasets/{_quoted(dataset_id)}")
+        )
 
     async def outcomes(self, run_id: str, status: Status, limit: int) -> list[wire.Outcome]:
         """Its first outcomes with that status, at most 500."""
         params = {"status": status.value, "limit": str(limit)}
-        page = await self._json("GET", f"runs/{run_id}/outcomes", params=params)
+        page = await self._json("GET", f"runs/{_quoted(run_id)}/outcomes", params=params)
         return [wire.Outcome.model_validate(outcome) for outcome in page["data"]]
+
+    async def export(self, run_id: str, file_format: str) -> AsyncIterator[bytes]:
+        """Its outcomes as a file, piece by piece."""
+        params = {"format": file_format}
+        async with self._request(
+            "GET", f"runs/{_quoted(run_id)}/export", params=params
+        ) as response:
+            try:
+                async for piece in response.content.iter_any():
+                    yield piece
+            except (aiohttp.ClientError, TimeoutError) as error:
+                raise self._unreachable(error) from error
 
     async def follow(self, run_id: str) -> AsyncIterator[wire.Run]:
         """The run now and whenever it has changed, until it has ended; goes on by itself when the
@@ -129,7 +145,7 @@ class Server:
             await asyncio.sleep(_RECONNECT_AFTER_S)
 
     async def _events(self, run_id: str) -> AsyncIterator[wire.Run]:
-        async with self._request("GET", f"runs/{run_id}/events") as response:
+        async with self._request("GET", f"runs/{_quoted(run_id)}/events") as response:
             try:
                 async for name, data in server_sent_events(response.content.iter_any()):
                     if name == "error":
@@ -225,6 +241,10 @@ async def server_sent_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[tupl
                 if data:
                     yield name, data
                 name, data = "message", b""
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
 
 
 def _error(body: Any) -> WeighbridgeError:

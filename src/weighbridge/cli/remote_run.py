@@ -8,7 +8,8 @@ from weighbridge.cli import late
 from weighbridge.cli.ending import tell
 from weighbridge.cli.interrupts import Interrupts
 from weighbridge.cli.local import Ended
-from weighbridge.cli.order import Address, EvaluationFile
+from weighbridge.cli.options import Address
+from weighbridge.cli.order import EvaluationFile
 from weighbridge.cli.progress import Display, Snapshot, shown
 from weighbridge.cli.remote import Server, connect
 from weighbridge.dialects.native import wire
@@ -70,7 +71,7 @@ async def _start(server: Server, asked: EvaluationFile) -> list[wire.Run]:
 async def _take_up(server: Server, names: Sequence[str], *, retry_failed: bool) -> list[wire.Run]:
     taken = []
     for name in names:
-        run = await (server.latest() if name == "latest" else server.run(name))
+        run = await server.called(name)
         again = retry_failed and (run.progress.failed or run.progress.done == run.progress.total)
         taken.append(await server.move(run.id, "retry-failed" if again else "resume"))
     return taken

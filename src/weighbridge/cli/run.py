@@ -9,8 +9,8 @@ import click
 from weighbridge.cli import late
 from weighbridge.cli.failures import ExitCode
 from weighbridge.cli.local import check, execute, start, take_up
-from weighbridge.cli.options import flags_of, with_settings
-from weighbridge.cli.order import Address, EvaluationFile, Overrides, read_evaluation
+from weighbridge.cli.options import Address, flags_of, with_server, with_settings
+from weighbridge.cli.order import EvaluationFile, Overrides, read_evaluation
 from weighbridge.cli.session import Session, in_session, open_session
 from weighbridge.cli.words import count
 from weighbridge.core.evaluation import Budget
@@ -67,19 +67,6 @@ _what_to_show = _options(
         "--quiet", is_flag=True, help="No progress and no remarks: the result and errors only."
     ),
 )
-_where = _options(
-    click.option(
-        "--server",
-        metavar="URL",
-        help="Have this server do it: upload the data, follow the runs, print the same.",
-    ),
-    click.option(
-        "--api-key",
-        metavar="KEY",
-        help="Key for that server. Better set as WEIGHBRIDGE_API_KEY: no list of processes "
-        "shows it there.",
-    ),
-)
 
 
 @click.command("run")
@@ -100,8 +87,8 @@ _where = _options(
     help="Check everything and say how many calls it would take; ask nothing.",
 )
 @_what_to_show
-@_where
 @with_settings()
+@with_server
 def run(
     *,
     settings: Settings,
@@ -116,8 +103,7 @@ def run(
     dry_run: bool,
     as_json: bool,
     quiet: bool,
-    server: str | None,
-    api_key: str | None,
+    address: Address | None,
 ) -> int:
     """Run an evaluation file, or go on with a run, and print the report.
 
@@ -126,15 +112,16 @@ def run(
     Ctrl-C stops cleanly: what was answered is kept, and the way to go on is printed.
     """
     overrides = Overrides(models, limit, concurrency, Budget(budget_usd, budget_tokens))
-    _check_usage(file, resume, overrides, retry_failed=retry_failed, dry_run=dry_run, server=server)
+    _check_usage(
+        file, resume, overrides, retry_failed=retry_failed, dry_run=dry_run, address=address
+    )
     asked = read_evaluation(file, overrides) if file is not None else None
     if asked is not None and dry_run:
         return _check_only(settings, asked)
-    if server is not None:
-        key = api_key or (settings.api_key.get_secret_value() if settings.api_key else None)
+    if address is not None:
         return asyncio.run(
             late.run_at_server(
-                Address(server, key),
+                address,
                 asked,
                 resume,
                 retry_failed=retry_failed,
@@ -194,10 +181,10 @@ def _check_usage(
     file: str | None,
     resume: Sequence[str],
     overrides: Overrides,
+    address: Address | None,
     *,
     retry_failed: bool,
     dry_run: bool,
-    server: str | None,
 ) -> None:
     if (file is None) == (not resume):
         raise click.UsageError("give either an evaluation FILE (`-`: standard input), or --resume")
@@ -206,12 +193,12 @@ def _check_usage(
     if resume and overrides.change_the_result:
         flags = " and ".join(overrides.change_the_result)
         raise click.UsageError(f"a run that has begun cannot be changed by {flags}")
-    if dry_run and (resume or server):
+    if dry_run and (resume or address):
         raise click.UsageError(
             "--dry-run checks a FILE with the models declared here, so it goes neither with "
             "--resume nor with --server"
         )
-    if resume and server and overrides.given:
+    if resume and address and overrides.given:
         raise click.UsageError("a server resumes a run as it is: leave the other options out")
 
 

@@ -47,7 +47,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if 0 < seconds < 0.1:
-        return f"{seconds * 1000:.1f} ms"
+        return f"{seconds * 1000:.{1 if seconds >= 0.001 else 2}f} ms"
     if seconds < 10:
         return f"{seconds:.2f} s"
     if seconds < 60:

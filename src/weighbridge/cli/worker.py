@@ -12,7 +12,7 @@ from weighbridge.wiring import open_services
 
 
 @click.command("worker")
-@with_settings("worker_shards", "max_concurrency")
+@with_settings("worker_shards", "worker_lease_s", "max_concurrency")
 def worker(*, settings: Settings) -> None:
     """Work on the runs of an installation, without serving.
 

@@ -214,6 +214,11 @@ class Model:
             failure, retry=failed.retry, retry_after_s=failed.retry_after_s, usage=usage
         ) from failed
 
+    @property
+    def has_price(self) -> bool:
+        """Whether it can be told what a call costs, so that a budget in USD can be kept."""
+        return self._price(Usage(1_000, 1_000)) is not None
+
     def _priced(self, usage: Usage) -> Usage:
         if usage.cost_usd is not None:
             return usage

@@ -154,7 +154,7 @@ class Evaluations:
             model = await self._models.get(name)
         except Invalid as error:
             raise InvalidFields([FieldProblem("model", error.message)]) from error
-        if evaluation.budget.usd is not None and not await model.has_price():
+        if evaluation.budget.usd is not None and not model.has_price:
             raise InvalidFields(
                 [
                     FieldProblem(
