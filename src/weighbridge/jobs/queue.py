@@ -11,13 +11,14 @@ source recovery across workers needs a private function, guarded by tests/jobs/t
 import asyncio
 import sqlite3
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowHandleAsync
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 
 _APP = "weighbridge"
 _WORKFLOW_VERSION = "1"  # raise only when the order of steps in a workflow changes
@@ -121,6 +122,7 @@ class Queue:
             "log_level": "ERROR",
             "console_log_level": "ERROR",
             "sys_db_pool_size": 10,
+            "sys_db_idle_transaction_timeout_sec": 10.0,  # a frozen worker must not keep locks
             "max_executor_threads": 16,
             "notification_listener_polling_interval_sec": 0.1,
         }
@@ -165,13 +167,16 @@ class Queue:
     async def stop(self) -> None:
         """Stop taking work. What is in progress stays ours, for the next start."""
         await asyncio.to_thread(DBOS.destroy)
+        # DBOS made its own threads the loop's, and has just ended them; others still need some.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
 
 
-def queue_database_url(store_url: str, folder: Path) -> str:
+def queue_database_url(store_url: str, folder: Path, worker_id: str) -> str:
     """Where the queue's tables go: the store's PostgreSQL, or a SQLite file beside the store's."""
     if store_url.startswith("sqlite"):
         return f"sqlite:///{(folder / 'queue.sqlite').resolve()}"
-    return store_url
+    url = make_url(store_url).update_query_dict({"application_name": worker_id})
+    return url.render_as_string(hide_password=False)
 
 
 @event.listens_for(sqlalchemy.Engine, "connect")
