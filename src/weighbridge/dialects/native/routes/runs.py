@@ -21,6 +21,7 @@ from weighbridge.wiring import Services
 
 _HEARTBEAT_S = 15
 _DONE = "done"
+_BREAK = "\n"
 
 router = APIRouter(prefix="/runs", tags=["runs"])
 
@@ -123,7 +124,7 @@ async def follow_run(
     view = await services.runs.view(caller, run_id)
     if last_event_id == _DONE:
         return Response(status_code=204)
-    return EventSourceResponse(_events(services, caller, view), ping=_HEARTBEAT_S, sep="\n")
+    return EventSourceResponse(_events(services, caller, view), ping=_HEARTBEAT_S, sep=_BREAK)
 
 
 async def _events(
@@ -137,14 +138,14 @@ async def _events(
             yield _event("progress", view, str(number))
     except WeighbridgeError as error:
         # The answer has begun: what went wrong can only be told as one more event.
-        yield ServerSentEvent(bytes(from_error(error).body).decode(), event="error")
+        yield ServerSentEvent(bytes(from_error(error).body).decode(), event="error", sep=_BREAK)
         return
     yield _event(_DONE, view, _DONE)
 
 
 def _event(name: str, view: RunView, event_id: str) -> ServerSentEvent:
     return ServerSentEvent(
-        translate.from_run(view, now()).model_dump_json(), event=name, id=event_id
+        translate.from_run(view, now()).model_dump_json(), event=name, id=event_id, sep=_BREAK
     )
 
 

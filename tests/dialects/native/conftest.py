@@ -1,0 +1,86 @@
+"""Our API as a client sees it: the real application over HTTP in this process."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from support.native import MODELS, MakeClient
+from weighbridge.app import build_app
+from weighbridge.core.caller import Role
+from weighbridge.settings import Settings
+from weighbridge.store.engine import SQLITE_FILE, Store
+from weighbridge.store.migrate import migrate
+from weighbridge.wiring import Services, open_services
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database at the newest schema: to make one takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("template")
+
+    async def make() -> None:
+        store = Store(None, folder)
+        await migrate(store)
+        async with store.engine.connect() as connection:
+            await connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+        await store.close()
+
+    asyncio.run(make())
+    return folder / SQLITE_FILE
+
+
+@pytest.fixture
+def database_url() -> str | None:
+    """SQLite; modules that ask the database something of their own use both."""
+    return None
+
+
+@pytest.fixture
+async def services(
+    database_url: str | None, tmp_path: Path, empty_database: Path
+) -> AsyncIterator[Services]:
+    config = tmp_path / "models.toml"
+    config.write_text(MODELS)
+    (tmp_path / "data").mkdir()
+    await asyncio.to_thread(shutil.copy, empty_database, tmp_path / "data")
+    settings = Settings(
+        data=tmp_path / "data",
+        config=config,
+        database_url=database_url,
+        max_body_mb=1,
+        max_upload_mb=2,
+    )
+    async with open_services(settings) as services:
+        yield services
+
+
+@pytest.fixture
+async def make_client(services: Services) -> AsyncIterator[MakeClient]:
+    """Clients with a key of any role, in any workspace."""
+    app = build_app(services)
+    clients = []
+
+    async def make(role: Role = Role.ADMIN, workspace: str | None = None) -> httpx2.AsyncClient:
+        operator = await services.keys.operator()
+        _, secret = await services.keys.create(
+            operator, name="test", role=role, workspace=workspace
+        )
+        client = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app),
+            base_url="http://server/api/v1",
+            headers={"Authorization": f"Bearer {secret}"},
+        )
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.fixture
+async def client(make_client: MakeClient) -> httpx2.AsyncClient:
+    return await make_client()
