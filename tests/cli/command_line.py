@@ -64,10 +64,12 @@ def write_files(folder: Path) -> None:
     (folder / "qa.yaml").write_text(EVALUATION)
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, api_key: str | None = None) -> subprocess.Popen[str]:
     """The command in a process of its own, in that folder."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("WEIGHBRIDGE_")}
     environment |= {"WEIGHBRIDGE_DATA": "data", "WEIGHBRIDGE_CONFIG": "models.toml"}
+    if api_key is not None:
+        environment["WEIGHBRIDGE_API_KEY"] = api_key
     return subprocess.Popen(
         [sys.executable, "-m", "weighbridge", *arguments],
         cwd=folder,

@@ -35,6 +35,10 @@ MEANINGS = {
 }
 
 
+class ClosedPipeError(Exception):
+    """Whoever read our output has gone."""
+
+
 def report_failure(error: BaseException) -> int:
     """Say on stderr what went wrong; the exit code for it."""
     error = _the_one_that_matters(error)
@@ -47,7 +51,7 @@ def report_failure(error: BaseException) -> int:
         case click.Abort() | KeyboardInterrupt():
             _say("interrupted")
             return ExitCode.INTERRUPTED
-        case BrokenPipeError():
+        case BrokenPipeError() | ClosedPipeError():
             _discard_output()
             return ExitCode.CLOSED_PIPE
         case WeighbridgeError():

@@ -65,8 +65,7 @@ async def take_up(session: Session, names: Sequence[str], *, retry_failed: bool)
     """
     runs = session.services.runs
     taken = []
-    for name in names:
-        run = await session.run(name)
+    for run in {run.id: run for run in [await session.run(name) for name in names]}.values():
         missing = run.progress.done < run.progress.total
         if retry_failed and run.state in FINISHED and (run.progress.failed or not missing):
             taken.append(await runs.retry_failed(session.caller, run.id, _owner()))

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from weighbridge import __version__
-from weighbridge.cli.failures import ExitCode, report_failure
+from weighbridge.cli.failures import ClosedPipeError, ExitCode, report_failure
 from weighbridge.core.suggest import did_you_mean
 
 # name -> (module, what it does in one line). The module has a command under the same name, with
@@ -54,6 +54,13 @@ class CommandTable(click.Group):
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             ctx.fail(f"there is no command `{args[0]}`{did_you_mean(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, but for a closed pipe, of which click would make exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ClosedPipeError from error
 
     def format_commands(
         self,

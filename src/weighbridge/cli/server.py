@@ -15,6 +15,7 @@ from weighbridge.settings import Settings
     "port",
     "worker",
     "worker_shards",
+    "worker_lease_s",
     "max_concurrency",
     "max_body_mb",
     "max_upload_mb",
