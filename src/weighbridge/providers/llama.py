@@ -9,11 +9,13 @@ import hashlib
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 
@@ -34,7 +36,10 @@ from weighbridge.providers.transport import Transport
 _INSTALL_RUNTIME = "pip install 'weighbridge[embedded]'"
 _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _CLOSE_S = 5.0
+_CRASH_KNOWN_S = 1.0
 _STDERR_TAIL = 4000
+
+_Result = TypeVar("_Result", Reply, Embeddings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,23 @@ class LlamaChild:
             self._starting.add_done_callback(_look_at)
         # A caller whose deadline ends must not end the start that others wait for.
         return await asyncio.shield(self._starting)
+
+    async def ask(self, send: Callable[[OpenAIEndpoint], Awaitable[_Result]]) -> _Result:
+        """Ask the child, starting it first if it is not running.
+
+        Raises:
+            CallFailed: by the child, or because it crashed; then it is started again the next time.
+        """
+        endpoint = await self.endpoint()
+        process = self._process
+        try:
+            return await send(endpoint)
+        except CallFailed as failed:
+            if failed.failure.kind == "connection" and process is not None:
+                # It takes a moment until a crash is known; before that, a retry would be wasted.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), _CRASH_KNOWN_S)
+            raise
 
     @property
     def pid(self) -> int | None:
@@ -181,20 +203,17 @@ class LlamaProvider:
 
     async def chat(self, request: ChatRequest) -> Reply:
         """Continue a chat by one message."""
-        endpoint = await self.texts.endpoint()
-        return await endpoint.chat(request)
+        return await self.texts.ask(lambda endpoint: endpoint.chat(request))
 
     async def complete(self, request: CompletionRequest) -> Reply:
         """Continue a text. The runtime cannot echo a prompt's log-probabilities."""
         if request.echo:
             raise unsupported("the protocol llama cannot echo the prompt (`echo`)")
-        endpoint = await self.texts.endpoint()
-        return await endpoint.complete(request)
+        return await self.texts.ask(lambda endpoint: endpoint.complete(request))
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """The mean of the last layer over each text, normalised."""
-        endpoint = await self._vectors.endpoint()
-        return await endpoint.embed(texts)
+        return await self._vectors.ask(lambda endpoint: endpoint.embed(texts))
 
     async def close(self) -> None:
         """End the children. May be called twice."""

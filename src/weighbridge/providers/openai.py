@@ -34,7 +34,7 @@ from weighbridge.providers.opening import Opened, Opening
 from weighbridge.providers.transport import Transport
 
 # A stream or several choices would be paid for and not read.
-_REFUSED_PARAMS = ("stream", "n", "best_of")
+_ALLOWED = {"stream": (None, False), "n": (None, 1), "best_of": (None, 1)}
 
 
 class OpenAIEndpoint:
@@ -165,8 +165,8 @@ def read_embeddings(data: Any, count: int) -> Embeddings:
 
 
 def _body(model: str, params: JsonObject) -> dict[str, Any]:
-    for name in _REFUSED_PARAMS:
-        if name in params and params[name] not in (None, False, 1):
+    for name, allowed in _ALLOWED.items():
+        if name in params and params[name] not in allowed:
             raise unsupported(f"the parameter {name!r} is not supported; leave it out")
     return {**params, "model": model}
 
