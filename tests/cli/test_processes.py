@@ -1,5 +1,6 @@
 """The command as a process: what it loads, how signals end it, and when nobody reads it."""
 
+import asyncio
 import json
 import re
 import signal
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from cli.command_line import Cli, start, write_files
+from weighbridge.cli.options import read_settings
+from weighbridge.cli.order import Overrides, read_evaluation
+from weighbridge.cli.session import open_session
 
 HEAVY = {
     "alembic",
@@ -108,6 +112,42 @@ def test_sigterm_ends_it_cleanly_too_and_runs_not_begun_are_cancelled(slow: Path
     assert len(re.findall("^resume with: ", err, re.MULTILINE)) == 2
 
 
+def test_after_kill_9_the_run_goes_on_and_loses_nothing(cli: Cli, slow: Path) -> None:
+    with start(slow, "run", "qa.yaml") as process:
+        wait_for_calls(process)
+        said = cli("run", "--resume", "latest")
+        assert said.code == 1
+        assert "is being executed by" in said.err
+        process.kill()
+    said = cli("run", "--resume", "latest", "--json")
+    assert said.code == 0
+    finished = json.loads(said.out)
+    assert finished["progress"]["done"] == 80
+    assert finished["usage"]["calls"] == 80  # those in flight when it died left no row
+
+
+def test_a_run_that_a_worker_executes_is_not_taken_from_it(cli: Cli, slow: Path) -> None:
+    with start(slow, "worker") as worker:
+        assert worker.stderr is not None
+        assert "is at work" in worker.stderr.readline()
+
+        async def queue_it() -> None:
+            async with open_session(read_settings({})) as session:
+                asked = read_evaluation("qa.yaml", Overrides())
+                await session.services.evaluations.start(
+                    session.caller, asked.spec, folder=asked.folder
+                )
+
+        asyncio.run(queue_it())
+        said = cli("run", "--resume", "latest")
+        assert said.code == 1
+        assert "it goes on by itself" in said.err
+        assert cli("cancel", "latest").code == 0
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=20)
+    assert worker.returncode == 0
+
+
 def test_a_second_signal_ends_it_at_once(slow: Path) -> None:
     text = (slow / "models.toml").read_text()
     (slow / "models.toml").write_text(text.replace("latency_ms = 100", "latency_ms = 60000"))
@@ -132,13 +172,3 @@ def test_a_reader_that_has_gone_ends_it_quietly(tmp_path: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 141
-
-
-def test_a_worker_ends_cleanly_on_sigterm(tmp_path: Path) -> None:
-    write_files(tmp_path)
-    with start(tmp_path, "worker") as process:
-        assert process.stderr is not None
-        assert "is at work" in process.stderr.readline()
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
-    assert process.returncode == 0

@@ -97,6 +97,8 @@ async def execute(
                 else:
                     with suppress(Conflict):  # it had ended before
                         await session.services.runs.cancel(session.caller, run_id)
+        except Conflict:  # somebody else executes it
+            raise
         except WeighbridgeError:
             on_trouble(run_ids)
             raise

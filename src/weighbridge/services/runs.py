@@ -10,12 +10,14 @@ from weighbridge.errors import Conflict, NotFound
 from weighbridge.jobs.loading import plan_of
 from weighbridge.services.evaluations import Owner
 from weighbridge.spec import parse_spec
-from weighbridge.store import evaluations, outcomes, runs
+from weighbridge.store import evaluations, outcomes, runs, workers
 from weighbridge.store.datasets import find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import StoredEvaluation
 
 EVENT_EVERY_S = 0.5
+WORKER_LEASE_S = 20.0
+"""For how long a worker that gave no sign of life is taken to be at work still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ class Runs:
             )
         if run.state in FINISHED:
             await self._queue_again(run_id, owner)
-        elif owner is None:
+        elif owner is None or await self._is_a_workers(run_id):
             raise Conflict(f"the run {run_id} is {run.state}: it goes on by itself")
         return await self.get(caller, run_id)
 
@@ -203,6 +205,13 @@ class Runs:
                 return
             before = run
             await asyncio.sleep(EVENT_EVERY_S)
+
+    async def _is_a_workers(self, run_id: str) -> bool:
+        """Whether the run is in the queue, and there are workers that take from it."""
+        async with self._store.begin() as connection:
+            if await runs.owner_of(connection, run_id) is not None:
+                return False
+            return bool(await workers.alive(connection, WORKER_LEASE_S))
 
     async def _queue_again(self, run_id: str, owner: Owner | None) -> None:
         async with self._store.begin() as connection:
