@@ -4,7 +4,7 @@ Ollama and most providers speak them."""
 import sys
 from array import array
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from multidict import CIMultiDict
@@ -122,7 +122,7 @@ def read_chat(data: Any) -> Reply:
     """
     choice = _first_choice(data)
     message = choice.get("message")
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         raise malformed("the answer has no `choices[0].message`")
     return Reply(
         _text_of(message),
@@ -151,7 +151,7 @@ def read_completion(data: Any) -> Reply:
 def read_embeddings(data: Any, count: int) -> Embeddings:
     """The vectors of an embeddings answer, in the order of the texts. Raises as `read_chat`."""
     _refuse_disguised_error(data, "data")
-    rows = data.get("data") if isinstance(data, Mapping) else None
+    rows = data.get("data") if isinstance(data, dict) else None
     if not isinstance(rows, list) or len(rows) != count:
         raise malformed(f"the answer does not hold {count} embeddings in `data`")
     try:
@@ -184,31 +184,31 @@ def _message(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": parts}
 
 
-def _first_choice(data: Any) -> Mapping[str, Any]:
+def _first_choice(data: Any) -> dict[str, Any]:
     _refuse_disguised_error(data, "choices")
     try:
         choice = data["choices"][0]
     except (KeyError, IndexError, TypeError):
         raise malformed(f"the answer has no `choices`: {shorten(str(data))[:200]}") from None
-    if not isinstance(choice, Mapping):
+    if not isinstance(choice, dict):
         raise malformed("`choices[0]` of the answer is not an object")
     return choice
 
 
 def _refuse_disguised_error(data: Any, expected: str) -> None:
     """Some gateways answer 200 with an error inside."""
-    if isinstance(data, Mapping) and expected not in data and data.get("error"):
+    if isinstance(data, dict) and expected not in data and data.get("error"):
         raise _disguised_error(data["error"])
 
 
 def _disguised_error(error: Any) -> CallFailed:
     said, code = endpoint_message({"error": error})
-    status = error.get("code") if isinstance(error, Mapping) else None
+    status = error.get("code") if isinstance(error, dict) else None
     known = isinstance(status, int) and 400 <= status < 600
     return status_failed(status if known and isinstance(status, int) else 502, said, code=code)
 
 
-def _text_of(message: Mapping[str, Any]) -> str:
+def _text_of(message: dict[str, Any]) -> str:
     """The text of a reply; that of a refusal where there is one; "" where there is neither."""
     content = message.get("content")
     if isinstance(content, str):
@@ -220,13 +220,13 @@ def _text_of(message: Mapping[str, Any]) -> str:
         return "".join(
             part["text"]
             for part in content
-            if isinstance(part, Mapping) and isinstance(part.get("text"), str)
+            if isinstance(part, dict) and isinstance(part.get("text"), str)
         )
     raise malformed("`choices[0].message.content` of the answer is not text")
 
 
 def _usage(usage: Any) -> Usage:
-    if not isinstance(usage, Mapping):
+    if not isinstance(usage, dict):
         return Usage(0, 0, None, 1)
     return Usage(
         _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), None, 1
@@ -243,7 +243,7 @@ def _text_or_none(value: Any) -> str | None:
 
 def _logprobs(found: Any) -> tuple[TokenLogprob, ...] | None:
     """Either shape: chat's `content`, or the older lists of completions."""
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         return None
     try:
         if isinstance(found.get("content"), list):
@@ -264,12 +264,12 @@ def _logprobs(found: Any) -> tuple[TokenLogprob, ...] | None:
     return None
 
 
-def _logprob(entry: Mapping[str, Any]) -> TokenLogprob:
+def _logprob(entry: dict[str, Any]) -> TokenLogprob:
     top = tuple((other["token"], other["logprob"]) for other in entry.get("top_logprobs") or ())
     return TokenLogprob(entry["token"], entry["logprob"], top)
 
 
-def _older_logprobs(found: Mapping[str, Any]) -> tuple[TokenLogprob, ...]:
+def _older_logprobs(found: dict[str, Any]) -> tuple[TokenLogprob, ...]:
     tokens, logprobs = found["tokens"], found["token_logprobs"]
     tops = found.get("top_logprobs") or [None] * len(tokens)
     return tuple(
