@@ -168,7 +168,7 @@ def killed_once(
     while process.poll() is None and other.stats()["answered"] < goal:
         time.sleep(0.002)
     process.kill()  # taskset has become the command: this is its process
-    process.wait()
+    process.communicate()
     run_id = _newest_run(made, data)
     if run_id is None:  # killed before the run was accepted: nothing was asked
         assert other.stats()["requests"] == 0
@@ -182,10 +182,8 @@ def killed_once(
 
 
 def _newest_run(made: Project, data: str) -> str | None:
-    shown = _command(made, data, "runs", "--json", "--limit", "1")
-    runs = json.loads(shown)
-    runs = runs["data"] if isinstance(runs, dict) else runs
-    return runs[0]["id"] if runs else None
+    lines = _command(made, data, "runs", "--json", "--limit", "1").splitlines()
+    return str(json.loads(lines[0])["id"]) if lines else None
 
 
 def _rows(made: Project, data: str, run_id: str) -> list[dict[str, Any]]:

@@ -87,7 +87,7 @@ def endpoint() -> Iterator[Endpoint]:
         yield Endpoint(f"http://127.0.0.1:{int(process.stdout.readline())}")
     finally:
         process.terminate()
-        process.wait()
+        process.communicate()
 
 
 def write_cases(path: Path, count: int) -> Path:

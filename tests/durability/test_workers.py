@@ -19,7 +19,7 @@ from weighbridge.specfile import load_spec
 from weighbridge.wiring import Services, open_services
 
 CASES = 4_000
-LEASE_S = 3
+LEASE_S = 8
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ async def begin(services: Services, made: Project) -> str:
 
 async def wait_for(services: Services, run_id: str, done: int) -> Run:
     caller = await services.keys.operator()
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(120):
         while True:
             run = await services.runs.get(caller, run_id)
             if run.state in FINISHED or (done < CASES and run.progress.done >= done):

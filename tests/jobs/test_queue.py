@@ -38,7 +38,7 @@ class Diary:
 
 @pytest.fixture
 async def queue_url(database_url: str | None, tmp_path: Path) -> AsyncIterator[str]:
-    return queue_database_url(async_url(database_url, tmp_path), tmp_path)
+    return queue_database_url(async_url(database_url, tmp_path), tmp_path, "test")
 
 
 async def until(condition: object, seconds: float = 15.0) -> None:

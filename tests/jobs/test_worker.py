@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+
 from support.running import Bench, refuse
 from weighbridge.core.run import FINISHED, Run, RunState
 from weighbridge.errors import Conflict

@@ -9,9 +9,7 @@ import contextlib
 import fcntl
 import logging
 import os
-import socket
 import time
-import uuid
 from dataclasses import dataclass
 from typing import IO
 
@@ -68,12 +66,10 @@ class Worker:
         self._store = store
         self._models = models
         self._lease_s = lease_s
-        self.id = (
-            "solo"
-            if store.is_sqlite
-            else f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self.id = "solo" if store.is_sqlite else store.process
+        self._queue = Queue(
+            queue_database_url(store.url, store.folder, self.id), self.id, shards_at_once
         )
-        self._queue = Queue(queue_database_url(store.url, store.folder), self.id, shards_at_once)
         self._watch = Watch(store)
         self._shared: dict[tuple[str, int], _Shared] = {}
         self._opening = asyncio.Lock()
@@ -272,6 +268,8 @@ class Worker:
         dead = busy - living
         if dead:
             log.warning("taking over the work of %s", ", ".join(sorted(dead)))
+            async with self._store.begin() as connection:
+                await workers.end_sessions(connection, dead)
             await self._queue.recover(dead)
 
     async def _sweep_forever(self) -> None:

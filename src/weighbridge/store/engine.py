@@ -1,8 +1,12 @@
 """The connection to the database, and the differences between SQLite and PostgreSQL."""
 
 import errno
+import os
+import secrets
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from weighbridge.store.blobs import Blobs
 
 SQLITE_FILE = "weighbridge.sqlite"
 BUSY_TIMEOUT_MS = 30_000
+FROZEN_TRANSACTION_MS = 10_000
 
 
 class Store:
@@ -27,6 +32,10 @@ class Store:
         folder: the data folder; made when missing.
         blob_url: an object store for the blobs, or None for `folder/blobs`.
 
+    Attributes:
+        process: a name for this process that no other has; its PostgreSQL sessions carry it, so
+            that others can end them when it is taken for dead.
+
     Raises:
         Invalid: the URL is not one that weighbridge can use.
     """
@@ -36,7 +45,8 @@ class Store:
         self.folder = folder
         self.url = async_url(database_url, folder)
         self.is_sqlite = self.url.startswith("sqlite")
-        self.engine = _create_engine(self.url, sqlite=self.is_sqlite)
+        self.process = f"wb-{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.engine = _create_engine(self.url, self.process, sqlite=self.is_sqlite)
         self.blobs = Blobs(blob_url, folder / "blobs")
 
     @asynccontextmanager
@@ -78,7 +88,7 @@ def async_url(database_url: str | None, folder: Path) -> str:
     )
 
 
-def _create_engine(url: str, *, sqlite: bool) -> AsyncEngine:
+def _create_engine(url: str, process: str, *, sqlite: bool) -> AsyncEngine:
     options: dict[str, Any] = {
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
@@ -86,8 +96,8 @@ def _create_engine(url: str, *, sqlite: bool) -> AsyncEngine:
     if not sqlite:
         options |= {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
     engine = create_async_engine(url, **options)
-    if sqlite:
-        event.listen(engine.sync_engine, "connect", _tune_sqlite)
+    tune = _tune_sqlite if sqlite else partial(_tune_postgresql, process)
+    event.listen(engine.sync_engine, "connect", tune)
     return engine
 
 
@@ -107,10 +117,21 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _tune_postgresql(process: str, connection: Any, _record: object) -> None:
+    # A process that is frozen inside a transaction keeps its locks: whoever takes over its cases
+    # would wait for them until it wakes. (One frozen in the middle of sending a statement is not
+    # idle for PostgreSQL: `store.workers.end_sessions` is for that.)
+    cursor = connection.cursor()
+    cursor.execute(f"set application_name = '{process}'")
+    cursor.execute(f"set idle_in_transaction_session_timeout = {FROZEN_TRANSACTION_MS}")
+    cursor.close()
+    connection.commit()
+
+
 def _translated(error: DBAPIError) -> Exception:
     text = str(error.orig)
     if "disk is full" in text or "No space left" in text or f"errno {errno.ENOSPC}" in text.lower():
         return OutOfSpace(f"no room left in the database ({text.splitlines()[0]})")
-    if isinstance(error, OperationalError):
+    if isinstance(error, OperationalError) or error.connection_invalidated:
         return Unavailable(f"the database cannot be used now: {text.splitlines()[0]}")
     return error

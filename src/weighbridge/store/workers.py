@@ -1,6 +1,6 @@
 """Heartbeats of worker processes, by the database's own clock (machines' clocks differ)."""
 
-from sqlalchemy import ColumnElement, delete, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, literal_column, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.store.tables import workers
@@ -41,6 +41,23 @@ async def alive(connection: AsyncConnection, ttl_s: float) -> set[str]:
         select(workers.c.id).where(workers.c.last_seen > moment - ttl_s)
     )
     return {row.id for row in rows}
+
+
+async def end_sessions(connection: AsyncConnection, dead: set[str]) -> int:
+    """End the PostgreSQL sessions of processes taken for dead; how many there were.
+
+    One of them may be frozen in the middle of a write, and would keep its locks for as long.
+    """
+    if connection.dialect.name != "postgresql":
+        return 0
+    rows = await connection.execute(
+        text(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where application_name = any(:dead)"
+        ),
+        {"dead": sorted(dead)},
+    )
+    return len(rows.all())
 
 
 def _clock(connection: AsyncConnection) -> ColumnElement[float]:
