@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
+
 from weighbridge.jobs.worker import Worker
 from weighbridge.wiring import Services
 

@@ -138,6 +138,8 @@ def _write(handle: int, rows: Callable[[], Rows], check: Check | None) -> FrameI
     with os.fdopen(handle, "wb") as destination:
         incoming = rows()
         frame = write_frame(check(incoming) if check else incoming, destination)
+    if any("\0" in column for column in frame.columns):
+        raise Invalid("a column's name holds a NUL character, which no database keeps")
     if frame.rows == 0:
         raise Invalid("the data set has no rows; it needs at least one")
     return frame

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+
 from support.native import MODELS, MakeClient
 from weighbridge.app import build_app
 from weighbridge.core.caller import Role

@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from support.native import SPEC, MakeClient, problem, start
 from weighbridge.core.caller import Role
 from weighbridge.dialects.native.routes import build

@@ -7,6 +7,7 @@ import httpx2
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from support.native import SPEC, MakeClient, problem
 from weighbridge.core.caller import Role
 from weighbridge.dialects.native.upload import file_name

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx2
 import pytest
+
 from support.native import SPEC, problem, start
 
 

@@ -4,6 +4,7 @@ import asyncio
 
 import httpx2
 import pytest
+
 from support.native import SPEC, MakeClient, problem, start
 from weighbridge.errors import Unavailable
 from weighbridge.store import idempotency

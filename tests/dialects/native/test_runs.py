@@ -8,17 +8,21 @@ import httpx2
 import orjson
 import pyarrow.parquet as pq
 import pytest
+
 from support.native import SPEC, ended, events, problem, start, working
 from weighbridge.dialects.native import wire
+from weighbridge.jobs.foreground import run_in_foreground
+from weighbridge.jobs.loading import load_run
 from weighbridge.wiring import Services
 
 
 @pytest.fixture
 async def finished(services: Services, client: httpx2.AsyncClient) -> dict[str, Any]:
     """A run of two epochs over three cases that has succeeded."""
-    started = await start(client, epochs=2)
-    async with working(services):
-        return await ended(client, started["runs"][0]["id"])
+    run_id = (await start(client, epochs=2))["runs"][0]["id"]
+    loaded = await load_run(services.store, services.models, run_id)
+    await run_in_foreground(services.store, loaded)
+    return await ended(client, run_id)
 
 
 async def test_a_finished_run_says_all_that_scripts_rely_on(
