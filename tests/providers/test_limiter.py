@@ -121,10 +121,46 @@ async def test_a_429_narrows_the_window_once_per_round_trip(clock: Clock) -> Non
     clock.now += 1
     for _ in range(40):  # all of them were in flight together
         limiter.limited(sent_at)
-    assert limiter.slots == 70
+    assert limiter.slots == 50
     clock.now += 1
     limiter.limited(clock() - 0.5)  # sent after the window was narrowed
-    assert limiter.slots == 49
+    assert limiter.slots == 25
+
+
+async def test_an_endpoint_that_refuses_one_call_in_a_hundred_keeps_its_window(
+    clock: Clock,
+) -> None:
+    limiter = make(clock, 256)
+    for _ in range(256):
+        assert limiter.try_acquire()
+    for _ in range(1000):
+        clock.now += 1
+        for _ in range(99):
+            limiter.succeeded()
+        limiter.limited(clock())
+        while limiter.try_acquire():
+            pass
+    assert limiter.slots > 128
+
+
+async def test_a_window_that_is_twice_too_wide_comes_down_to_what_is_let_through(
+    clock: Clock,
+) -> None:
+    limiter = make(clock, 256)
+    allowed = 20  # per second, and a round trip takes a second
+    for _ in range(40):
+        sent_at = clock()
+        in_flight = 0
+        while limiter.try_acquire():
+            in_flight += 1
+        clock.now += 1
+        for number in range(in_flight):
+            if number < allowed:
+                limiter.succeeded()
+            else:
+                limiter.limited(sent_at)
+            limiter.release()
+    assert allowed / 2 <= limiter.slots <= allowed * 2
 
 
 async def test_the_window_never_falls_below_one_call(clock: Clock) -> None:
@@ -142,10 +178,10 @@ async def test_success_widens_the_window_by_a_fixed_step_per_windowful(clock: Cl
         limiter.try_acquire()
     limiter.limited(clock())
     before = limiter.slots
-    assert before == 224
+    assert before == 160
     for _ in range(before):
         limiter.succeeded()
-    assert before + 9 <= limiter.slots <= before + 10
+    assert before + 9 <= limiter.slots <= before + 10, "a thirty-second of 320"
     for _ in range(20_000):
         limiter.succeeded()
     assert limiter.slots == 320

@@ -4,6 +4,11 @@ Three limits at once: a window of calls in flight that adapts (additive increase
 decrease, as TCP does: Chiu and Jain 1989), requests per minute, and tokens per minute; and a pause
 for all while an endpoint says "not before …". First come, first served.
 
+The decrease is weighted by the share of calls that were limited, as in DCTCP (Alizadeh et al. 2010):
+an endpoint that limits everything halves the window, one that now and then refuses a single call
+hardly narrows it. The increase is slow near the width at which calls were last limited, and fast
+away from it, as in CUBIC (Ha, Rhee and Xu 2008).
+
 Everything runs in one event loop, so there are no locks; while there is room, taking a slot is a
 few comparisons and no `await`.
 """
@@ -15,7 +20,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-_DECREASE = 0.7
+_DECREASE = 0.5
+_SHARE_GAIN = 0.5  # how much the last round trip weighs in the share of limited calls
 # A minute's allowance is spent evenly, save for bursts of this part of it.
 _BURST = 1 / 30
 
@@ -106,6 +112,11 @@ class Limiter:
         self._waiters: deque[_Waiter] = deque()
         self._paused_until = -math.inf
         self._decreased_at = -math.inf
+        self._limited_at = math.inf  # how wide the window was in use when it was last narrowed
+        self._peak = 0  # the most in flight since then
+        self._limited_share = 1.0  # until something is known: the worst
+        self._n_succeeded = 0  # since the window was last narrowed
+        self._n_limited = 0
         self._timer: Timer | None = None
         self._timer_at = math.inf
         self._timed = self._requests is not None or self._tokens is not None
@@ -137,6 +148,8 @@ class Limiter:
         if self._gated and not self._may_go(tokens):
             return False
         self.in_flight += 1
+        if self.in_flight > self._peak:
+            self._peak = self.in_flight
         return True
 
     async def acquire(
@@ -177,11 +190,13 @@ class Limiter:
             self._let_go()
 
     def succeeded(self) -> None:
-        """A call got through: widen the window, by a thirty-second of the ceiling for each
-        windowful of calls."""
+        """A call got through: widen the window, for each windowful of calls by a thirty-second of
+        the ceiling, or by one call near the width at which calls were last limited."""
+        self._n_succeeded += 1
         if self._slots < self._ceiling:
-            step = max(1.0, self._ceiling / 32) / self._window
-            self._set_window(min(float(self._ceiling), self._window + step))
+            near = abs(self._window - self._limited_at) <= self._limited_at / 8
+            step = 1.0 if near else max(1.0, self._ceiling / 32)
+            self._set_window(min(float(self._ceiling), self._window + step / self._window))
 
     def limited(self, sent_at: float) -> None:
         """A call was told to slow down: narrow the window, once per round trip.
@@ -190,10 +205,16 @@ class Limiter:
             sent_at: when it was sent, on the limiter's clock. Calls that were in flight already
                 when the window was last narrowed say nothing new.
         """
+        self._n_limited += 1
         if sent_at < self._decreased_at:
             return
+        share = self._n_limited / (self._n_limited + self._n_succeeded)
+        self._limited_share += _SHARE_GAIN * (share - self._limited_share)
+        self._n_limited = self._n_succeeded = 0
         self._decreased_at = self._clock()
-        self._set_window(max(1.0, min(self._window, float(self.in_flight)) * _DECREASE))
+        used = self._limited_at = min(self._window, float(max(1, self._peak)))
+        self._peak = self.in_flight
+        self._set_window(max(1.0, used * (1.0 - _DECREASE * self._limited_share)))
 
     def pause(self, seconds: float) -> None:
         """Let no call go for so long. Those whose patience that exceeds fail now."""
@@ -254,6 +275,7 @@ class Limiter:
                 return
             waiters.popleft()
             self.in_flight += 1
+            self._peak = max(self._peak, self.in_flight)
             waiter.future.set_result(None)
 
     def _wake_in(self, seconds: float) -> None:
