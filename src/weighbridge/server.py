@@ -195,7 +195,11 @@ def _make_worker(services: Services) -> _Worker:
     return cast(
         "_Worker",
         module.Worker(
-            services.store, services.models, shards_at_once=services.settings.worker_shards
+            services.store,
+            services.models,
+            shards_at_once=services.settings.worker_shards,
+            calls_at_once=services.settings.max_concurrency,
+            lease_s=services.settings.worker_lease_s,
         ),
     )
 
