@@ -25,11 +25,13 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(
         None,
-        description="`postgresql://…` to keep rows in PostgreSQL; SQLite in the data folder otherwise.",
+        description="`postgresql://…` to keep rows in PostgreSQL; otherwise SQLite in the data "
+        "folder.",
     )
     blob_url: str | None = Field(
         None,
-        description="`s3://…`, `gs://…` or `az://…` to keep files there; the data folder otherwise.",
+        description="`s3://…`, `gs://…` or `az://…` to keep files there; otherwise the data "
+        "folder.",
     )
     worker: bool = Field(True, description="Whether the server also works on runs itself.")
     api_key: SecretStr | None = Field(

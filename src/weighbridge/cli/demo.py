@@ -32,7 +32,7 @@ from weighbridge.settings import Settings
 )
 @click.option("--json", "as_json", is_flag=True, help="The ending as one JSON object.")
 def demo(*, folder: Path, questions: int, as_json: bool) -> None:
-    """Ask a small model that needs no key 120 real questions with two prompts.
+    """Ask a small model that needs no key 100 real questions with two prompts.
 
     The second run is killed (kill -9) in the middle and resumed. At the end both are shown side by
     side, with what was lost and what was paid twice.

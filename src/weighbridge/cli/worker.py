@@ -32,6 +32,7 @@ async def _work(settings: Settings) -> None:
                 services.store,
                 services.models,
                 shards_at_once=settings.worker_shards,
+                calls_at_once=settings.max_concurrency,
                 lease_s=settings.worker_lease_s,
             )
             await at_work.start()

@@ -19,7 +19,7 @@ from weighbridge.errors import NotFound, WeighbridgeError
 from weighbridge.settings import Settings
 from weighbridge.wiring import Services, open_services
 
-QUESTIONS = 120
+QUESTIONS = 100
 KILL_AT = 0.4
 _LONGEST_WAIT_S = 600.0
 
@@ -57,11 +57,20 @@ id: id
 model: smollm2-135m
 messages:
   - role: user
-    content: "Which of these is a fruit?\\nA. stone\\nB. apple\\nC. car\\nD. river\\nAnswer with one letter."
+    content: |-
+      Which of these is a fruit?
+      A. stone
+      B. apple
+      C. car
+      D. river
+      Answer with one letter.
   - role: assistant
     content: B
   - role: user
-    content: "{question}\\n{options}\\nAnswer with one letter."
+    content: |-
+      {question}
+      {options}
+      Answer with one letter.
 target: answer
 scorers: [choice]
 params: {temperature: 0, max_tokens: 12, seed: 7}

@@ -57,13 +57,18 @@ class Execution:
     Args:
         loaded: the run and all it needs.
         store: where outcomes go.
+        slots: calls in flight that this run shares with the others of the process; None: only the
+            limit of the evaluation itself.
 
     Use as an async context manager: leaving it stops the pool and writes what is left.
     """
 
-    def __init__(self, loaded: LoadedRun, store: Store) -> None:
+    def __init__(
+        self, loaded: LoadedRun, store: Store, slots: asyncio.Semaphore | None = None
+    ) -> None:
         self.loaded = loaded
         self._store = store
+        self._slots = slots or asyncio.Semaphore(loaded.evaluation.concurrency)
         self._work = CaseWork(loaded.evaluation, loaded.model, loaded.scorers)
         self._queue: asyncio.Queue[tuple[_Ticket, Case]] = asyncio.Queue()
         self._tickets: set[_Ticket] = set()
@@ -165,12 +170,13 @@ class Execution:
             self._pool.append(asyncio.create_task(self._worker()))
 
     async def _worker(self) -> None:
-        queue, work, recorder = self._queue, self._work, self._recorder
+        queue, work, recorder, slots = self._queue, self._work, self._recorder, self._slots
         while True:
             ticket, case = await queue.get()
             self.in_flight += 1
             try:
-                record = await work.do(case, ticket.shard.epoch)
+                async with slots:
+                    record = await work.do(case, ticket.shard.epoch)
                 recorder.put(ticket.shard, record)
                 self._note(record)
             finally:

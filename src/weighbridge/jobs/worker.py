@@ -51,6 +51,7 @@ class Worker:
         store: where runs and outcomes are.
         models: whom to ask.
         shards_at_once: shards worked on at the same time, over all runs.
+        calls_at_once: the most calls in flight at the same time, over all runs.
         lease_s: how many seconds this worker is taken for alive after it last said so; it says so
             five times as often.
     """
@@ -61,6 +62,7 @@ class Worker:
         models: Models,
         *,
         shards_at_once: int = 4,
+        calls_at_once: int = 1024,
         lease_s: float = LEASE_S,
     ) -> None:
         self._store = store
@@ -71,6 +73,7 @@ class Worker:
             queue_database_url(store.url, store.folder, self.id), self.id, shards_at_once
         )
         self._watch = Watch(store)
+        self._slots = asyncio.Semaphore(calls_at_once)
         self._shared: dict[tuple[str, int], _Shared] = {}
         self._opening = asyncio.Lock()
         self._submitted: set[tuple[str, int]] = set()
@@ -190,9 +193,8 @@ class Worker:
                     state, current = await runs.read_state(connection, run_id)
                 if state in FINISHED or current != round_:
                     return None
-                execution = Execution(
-                    await load_run(self._store, self._models, run_id), self._store
-                )
+                loaded = await load_run(self._store, self._models, run_id)
+                execution = Execution(loaded, self._store, self._slots)
                 await execution.__aenter__()
                 shared = self._shared[(run_id, round_)] = _Shared(execution)
                 self._watch.add(execution)

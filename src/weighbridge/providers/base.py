@@ -1,4 +1,4 @@
-"""The seam between the engine and whatever answers: requests, replies, and the Provider protocol."""
+"""The seam between the engine and whatever answers: requests, replies, the Provider protocol."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

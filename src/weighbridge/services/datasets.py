@@ -131,7 +131,7 @@ class Datasets:
                 raise OutOfSpace("no room left on the disk for this data set") from error
             raise Invalid(f"cannot read {name}: {error.strerror or error}") from error
         finally:
-            path.unlink(missing_ok=True)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 def _write(handle: int, rows: Callable[[], Rows], check: Check | None) -> FrameIndex:

@@ -1,12 +1,12 @@
 """Flat outcome rows as a Parquet file, written piece by piece."""
 
 import io
-from typing import Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_TYPES = {
+_TYPES: dict[str, pa.DataType] = {
     "position": pa.int64(),
     "epoch": pa.int32(),
     "latency_s": pa.float64(),
@@ -39,7 +39,8 @@ class Writer:
             ]
         )
         self._pieces = _Pieces()
-        self._writer = pq.ParquetWriter(self._pieces, self._schema, compression="zstd")
+        sink = cast("IO[bytes]", self._pieces)
+        self._writer = pq.ParquetWriter(sink, self._schema, compression="zstd")
 
     def add(self, rows: list[dict[str, Any]]) -> bytes:
         """The bytes that are ready after these rows."""

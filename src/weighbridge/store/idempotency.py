@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import and_, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.store.moments import now
 from weighbridge.store.tables import idempotency
+from weighbridge.store.upsert import insert_into
 
 KEPT_FOR = timedelta(hours=24)
 GIVEN_UP_AFTER = timedelta(minutes=15)
@@ -40,9 +40,8 @@ async def claim(
     await connection.execute(
         delete(idempotency).where(or_(idempotency.c.created_at < moment - KEPT_FOR, given_up))
     )
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     result = await connection.execute(
-        insert(idempotency)
+        insert_into(idempotency, connection.dialect)
         .values(workspace_id=workspace_id, key=key, fingerprint=fingerprint, created_at=moment)
         .on_conflict_do_nothing()
     )

@@ -23,7 +23,6 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.outcome import (
@@ -40,6 +39,7 @@ from weighbridge.core.shard import Plan, Shard
 from weighbridge.store.engine import Store
 from weighbridge.store.moments import now
 from weighbridge.store.tables import outcomes, tallies
+from weighbridge.store.upsert import insert_into
 
 ASKED = "asked"
 """The kind of a row whose answer came from asking the model in this run."""
@@ -90,7 +90,7 @@ async def recount(
         )
     ).one()
     values = dict(zip(_SUMS, counted, strict=True))
-    statement = _upsert(connection)(tallies).values(
+    statement = insert_into(tallies, connection.dialect).values(
         run_id=run_id, shard=shard.number, workspace_id=workspace_id, **values
     )
     await connection.execute(
@@ -286,8 +286,8 @@ _inserts: dict[str, _Insert] = {}
 
 def _insert_for(dialect: Dialect) -> _Insert:
     if dialect.name not in _inserts:
-        insert = postgresql.insert if dialect.name == "postgresql" else sqlite.insert
-        compiled = insert(outcomes).on_conflict_do_nothing().compile(dialect=dialect)
+        insert = insert_into(outcomes, dialect).on_conflict_do_nothing()
+        compiled = insert.compile(dialect=dialect)
         positions = getattr(compiled, "positiontup", None)
         _inserts[dialect.name] = _Insert(str(compiled), tuple(positions) if positions else None)
     return _inserts[dialect.name]
@@ -301,11 +301,6 @@ def _of_shard(run_id: str, shard: Shard) -> ColumnElement[bool]:
         outcomes.c.epoch == shard.epoch,
         outcomes.c.kind == ASKED,
     )
-
-
-def _upsert(connection: AsyncConnection) -> Any:
-    # `insert … on conflict` is spelt alike in both databases, but SQLAlchemy keeps it per dialect.
-    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
 
 
 async def _add_to_tallies(
@@ -326,7 +321,7 @@ async def _add_to_tallies(
         if usage.cost_usd is not None:
             tally[5] = (tally[5] or 0.0) + usage.cost_usd
         tally[6] += usage.calls
-    statement = _upsert(connection)(tallies)
+    statement = insert_into(tallies, connection.dialect)
     added = statement.excluded
     update = {name: tallies.c[name] + added[name] for name in _SUMS if name != "cost_usd"}
     update["cost_usd"] = func.coalesce(

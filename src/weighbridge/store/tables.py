@@ -1,6 +1,8 @@
 """The schema. What a column means is said here; how it changes over time is in `migrations/`."""
 
+import importlib
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -18,8 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -44,7 +45,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
 
 
-Json = JSON().with_variant(JSONB(), "postgresql")
+class Json(TypeDecorator[Any]):
+    """JSON; kept parsed (`jsonb`) by PostgreSQL."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """`jsonb` or JSON as text."""
+        if dialect.name != "postgresql":
+            return dialect.type_descriptor(JSON())
+        # Imported when it is needed: it costs a tenth of a second.
+        postgresql = importlib.import_module("sqlalchemy.dialects.postgresql")
+        return dialect.type_descriptor(postgresql.JSONB())
+
+
 Identifier = String(64)
 metadata = MetaData(
     naming_convention={
