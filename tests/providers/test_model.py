@@ -25,8 +25,10 @@ from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import DeclaredModel, ModelsFile, Price
 from weighbridge.providers.limiter import Limiter
 from weighbridge.providers.model import Model, Models
+from weighbridge.providers.opening import Opening
 from weighbridge.providers.pricing import per_million
 from weighbridge.providers.retry import RetryPolicy, no_waiting
+from weighbridge.providers.transport import Transport
 
 Serving = Callable[
     [Callable[[web.Request], Awaitable[web.StreamResponse]]], AbstractAsyncContextManager[Any]
@@ -460,3 +462,8 @@ async def test_nothing_is_left_open_after_close(serving: Serving) -> None:
             await asyncio.sleep(0.01)
         assert server.requests[0].transport is None
     gc.collect()  # an unclosed session would warn here, and warnings are errors
+
+
+def test_the_key_is_not_in_the_text_of_an_opening() -> None:
+    declared = DeclaredModel(name="m", base_url="http://h/v1")
+    assert "sk-secret" not in repr(Opening(declared, "sk-secret", Transport()))

@@ -21,7 +21,7 @@ class Opening:
     """
 
     declared: DeclaredModel
-    api_key: str | None
+    api_key: str | None = field(repr=False)
     transport: Transport
 
 

@@ -156,19 +156,20 @@ def _without_keys(text: str, headers: Mapping[str, str]) -> str:
 
 
 def _broken(error: Exception, url: URL) -> CallFailed:
-    """A failure below HTTP."""
+    """A failure below HTTP. The address is shown without its query, which may hold a secret."""
     where = f"{url.host}:{url.port}"
+    reason = str(error).replace(str(url), where) or type(error).__name__
     if isinstance(error, TimeoutError):
         return call_failed("timeout", f"{where} did not answer in time", retry=True)
     if isinstance(error, ssl.SSLError | aiohttp.ClientSSLError | ssl.CertificateError):
-        return call_failed("connection", f"{where}: TLS failed: {error}", retry=False)
+        return call_failed("connection", f"{where}: TLS failed: {reason}", retry=False)
     if isinstance(error, aiohttp.InvalidURL):
-        return call_failed("bad_request", f"not an address: {error}", retry=False)
+        return call_failed("bad_request", f"not an address: {where}", retry=False)
     if isinstance(error, aiohttp.ClientPayloadError):
         return call_failed("connection", f"{where} broke off in its answer", retry=True)
     if isinstance(error, aiohttp.ClientResponseError):
-        return call_failed("malformed", f"{where} does not speak HTTP: {error}", retry=True)
-    reason = str(error) or type(error).__name__
+        message = f"{where} does not speak HTTP: {error.message}"
+        return call_failed("malformed", message, retry=True)
     return call_failed("connection", f"no connection to {where}: {reason}", retry=True)
 
 
