@@ -6,8 +6,8 @@ for all while an endpoint says "not before …". First come, first served.
 
 The decrease is weighted by the share of calls that were limited, as in DCTCP (Alizadeh et al.
 2010): an endpoint that limits everything halves the window, one that now and then refuses a single
-call hardly narrows it. The increase is slow near the width at which calls were last limited, and fast
-away from it, as in CUBIC (Ha, Rhee and Xu 2008).
+call hardly narrows it. The increase is slow near the width at which calls were last limited, and
+fast away from it, as in CUBIC (Ha, Rhee and Xu 2008).
 
 Everything runs in one event loop, so there are no locks; while there is room, taking a slot is a
 few comparisons and no `await`.
