@@ -26,7 +26,7 @@ _SHARE_GAIN = 0.5  # how much the last round trip weighs in the share of limited
 _BURST = 1 / 30
 
 
-class PausedTooLong(Exception):  # noqa: N818 - it tells a state, as `CallFailed` does
+class PausedTooLong(Exception):
     """The endpoint wants a longer pause than this call has time for.
 
     Args:
