@@ -22,7 +22,7 @@ price = {input = 1.0, output = 2.0}
 name = "slow"
 protocol = "scripted"
 aliases = ["snail"]
-replies = [{match = "say (.*)", reply = "{1}", latency_ms = 60000}]
+replies = [{match = "say (.*)", reply = "{1}", latency_ms = 700}]
 
 [[models]]
 name = "unpriced"

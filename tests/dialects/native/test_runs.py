@@ -167,7 +167,8 @@ async def test_runs_can_be_filtered_by_evaluation_and_status(
 async def test_a_running_run_can_be_cancelled_and_resumed(
     services: Services, client: httpx2.AsyncClient
 ) -> None:
-    run_id = (await start(client, model="slow"))["runs"][0]["id"]
+    cases = SPEC["cases"] * 10
+    run_id = (await start(client, model="slow", concurrency=1, cases=cases))["runs"][0]["id"]
     async with working(services):
         async for run in services.runs.changes(await services.keys.operator(), run_id):
             if run.state == "running":
