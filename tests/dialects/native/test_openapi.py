@@ -4,6 +4,7 @@ import asyncio
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -11,6 +12,7 @@ import pytest
 
 from support.native import ended, start, working
 from weighbridge.dialects.native import wire
+from weighbridge.dialects.native.errors import KINDS
 from weighbridge.wiring import Services
 
 EXPECTED = {
@@ -153,3 +155,14 @@ async def test_the_wire_types_load_no_web_framework() -> None:
     )
     printed, _ = await process.communicate()
     assert printed.decode().strip() == "[]"
+
+
+async def test_the_page_about_this_api_names_every_route_and_kind_of_error(
+    document: dict[str, Any],
+) -> None:
+    page = (Path(__file__).parents[3] / "docs/dialects/native.md").read_text()
+    rows = re.findall(r"^\| ([A-Z, ]+) \| `([^`]+)` \|", page, re.MULTILINE)
+    described = {path: {m.lower() for m in methods.split(", ")} for methods, path in rows}
+    assert described == EXPECTED
+    for kind, (status, _) in KINDS.items():
+        assert re.search(rf"^\| {status} \|.*`{kind}`", page, re.MULTILINE), kind
