@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from starlette.applications import Starlette
 
 from support.native import MODELS, MakeClient
 from weighbridge.app import build_app
@@ -58,10 +59,21 @@ async def services(
         yield services
 
 
+@pytest.fixture(scope="session")
+def apps() -> list[Starlette]:
+    """The application, once it was built: what FastAPI works out at the first request to each of
+    its routes takes longer than most tests."""
+    return []
+
+
 @pytest.fixture
-async def make_client(services: Services) -> AsyncIterator[MakeClient]:
+async def make_client(services: Services, apps: list[Starlette]) -> AsyncIterator[MakeClient]:
     """Clients with a key of any role, in any workspace."""
-    app = build_app(services)
+    if not apps:
+        apps.append(build_app(services))
+    [app] = apps
+    [native] = [route.app for route in app.routes if getattr(route, "path", "") == "/api/v1"]
+    native.state.services = services
     clients = []
 
     async def make(role: Role = Role.ADMIN, workspace: str | None = None) -> httpx2.AsyncClient:

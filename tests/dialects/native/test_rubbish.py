@@ -15,9 +15,8 @@ from weighbridge.dialects.native.routes import build
 from weighbridge.wiring import Services
 
 TEXTS = [
-    "", " ", "0", "-1", "1.5", "NaN", "true", "null", "[]", "{}", "\0", "a\0b", "\ud800", "\ufffe",
-    "9" * 30, "1e999", "' or 1=1 --", "../../etc/passwd", "{q}", "%s%n", "x" * 3_000, "🦆", "ﷺ",
-    "eyJ", "WzFd", "WyJ4Il0", "WzEsLTFd", "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5LDFd", "WyJcdTAwMDAiXQ",
+    "", " ", "-1", "1.5", "NaN", "[]", "a\0b", "\ud800", "9" * 30, "' or 1=1 --", "../../etc/passwd",
+    "%s%n", "x" * 3_000, "🦆", "WzFd", "WzEsLTFd", "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5LDFd", "WyJcdTAwMDAiXQ",
 ]  # fmt: skip
 
 BODIES: list[tuple[str, bytes]] = [
@@ -106,6 +105,7 @@ async def test_rubbish_in_a_query_is_refused(
                 check(answer, (method, path, query))
 
 
+@ON_SQLITE
 async def test_a_parameter_that_a_route_does_not_have_is_refused_by_name(
     services: Services, client: httpx2.AsyncClient
 ) -> None:
@@ -118,6 +118,7 @@ async def test_a_parameter_that_a_route_does_not_have_is_refused_by_name(
         assert "no such parameter" in error["message"]
 
 
+@ON_SQLITE
 async def test_rubbish_in_a_path_is_not_found(
     services: Services, client: httpx2.AsyncClient
 ) -> None:
@@ -193,7 +194,7 @@ FIELDS = [
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     changes=st.dictionaries(st.sampled_from(FIELDS) | json_texts, json_values, max_size=3),
