@@ -15,8 +15,9 @@ from weighbridge.dialects.native.routes import build
 from weighbridge.wiring import Services
 
 TEXTS = [
-    "", " ", "-1", "1.5", "NaN", "[]", "a\0b", "\ud800", "9" * 30, "' or 1=1 --", "../../etc/passwd",
-    "%s%n", "x" * 3_000, "🦆", "WzFd", "WzEsLTFd", "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5LDFd", "WyJcdTAwMDAiXQ",
+    "", " ", "-1", "1.5", "NaN", "[]", "a\0b", "\ud800", "9" * 30, "' or 1=1 --", "../../etc",
+    "%s%n", "x" * 3_000, "🦆", "WzFd", "WzEsLTFd", "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5LDFd",
+    "WyJcdTAwMDAiXQ",
 ]  # fmt: skip
 
 BODIES: list[tuple[str, bytes]] = [
