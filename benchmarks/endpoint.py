@@ -17,7 +17,7 @@ import socket
 import struct
 import sys
 from collections import Counter, deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import httptools
@@ -58,8 +58,12 @@ class Counters:
 
     def shown(self) -> dict[str, Any]:
         """As `/stats` gives it."""
-        shown = {k: v for k, v in asdict(self).items() if k not in {"asked", "whole"}}
-        return shown | {
+        return {
+            "requests": self.requests,
+            "answered": self.answered,
+            "abandoned": self.abandoned,
+            "most_in_flight": self.most_in_flight,
+            "injected": dict(self.injected),
             "labels": len(self.asked),
             "asked_twice": self.asked.total() - len(self.asked),
             "answered_twice": self.whole.total() - len(self.whole),

@@ -57,8 +57,8 @@ def write_frame(rows: Iterable[Mapping[str, Json]], destination: BinaryIO) -> Fr
     columns: dict[str, None] = {}
     known: set[str] = set()
     offsets: list[int] = []
-    pending: list[bytes] = []
-    size = flushed = count = 0
+    pending = bytearray()  # not a list of lines: orjson's results hold more room than they need
+    size = count = 0
     for row in rows:
         if count % SEGMENT == 0:
             offsets.append(size)
@@ -69,12 +69,11 @@ def write_frame(rows: Iterable[Mapping[str, Json]], destination: BinaryIO) -> Fr
             line = dumps(row, None, newline)
         except TypeError as error:
             raise Invalid(f"row {count + 1} cannot be kept as JSON: {error}") from error
-        pending.append(line)
+        pending += line
         size += len(line)
         count += 1
-        if size - flushed > _FLUSH_BYTES:
+        if len(pending) > _FLUSH_BYTES:
             _write(pending, digest, destination)
-            flushed = size
     _write(pending, digest, destination)
     return FrameIndex(digest.hexdigest(), count, size, tuple(columns), (*offsets, size))
 
@@ -97,8 +96,7 @@ def parse_rows(data: bytes) -> list[dict[str, Json]]:
     return rows
 
 
-def _write(pending: list[bytes], digest: "hashlib._Hash", destination: BinaryIO) -> None:
-    chunk = b"".join(pending)
+def _write(pending: bytearray, digest: "hashlib._Hash", destination: BinaryIO) -> None:
+    digest.update(pending)
+    destination.write(pending)
     pending.clear()
-    digest.update(chunk)
-    destination.write(chunk)

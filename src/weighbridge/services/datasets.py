@@ -123,7 +123,7 @@ class Datasets:
             frame = await asyncio.to_thread(_write, handle, rows, check)
             key = datasets.blob_key(frame.sha256)
             if not await self._store.blobs.exists(key):
-                await self._store.blobs.put_file(key, path)
+                await self._store.blobs.take_file(key, path)
             async with self._store.begin() as connection:
                 return await datasets.add_dataset(connection, caller.workspace_id, name, frame)
         except OSError as error:

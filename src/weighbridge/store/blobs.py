@@ -1,12 +1,17 @@
 """Files: data frames, uploads, exports. A folder by default, an object store by URL."""
 
 import asyncio
+import errno
+import secrets
+import shutil
 from pathlib import Path
 
 import obstore
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from weighbridge.errors import OutOfSpace, Unavailable
+
+_PARTS_AT_ONCE = 4  # of 5 MiB each, in memory
 
 
 class Blobs:
@@ -19,22 +24,26 @@ class Blobs:
 
     def __init__(self, url: str | None, folder: Path) -> None:
         self._store: ObjectStore
+        self._folder = folder if url is None else None
         if url is None:
             folder.mkdir(parents=True, exist_ok=True)
             self._store = LocalStore(prefix=folder)
         else:
             self._store = from_url(url)
 
-    async def put_file(self, key: str, path: Path) -> None:
-        """Store the file at `path` under `key`, whole or not at all.
+    async def take_file(self, key: str, path: Path) -> None:
+        """Store the file at `path` under `key`, whole or not at all; it may be gone afterwards.
 
         Raises:
             OutOfSpace: no room for it.
         """
         try:
-            # Opening is a metadata look-up; the upload itself does not block the loop.
-            with await asyncio.to_thread(path.open, "rb") as file:
-                await obstore.put_async(self._store, key, file)
+            if self._folder is not None:
+                await asyncio.to_thread(_move, path, self._folder / key)
+            else:
+                # Opening is a metadata look-up; the upload itself does not block the loop.
+                with await asyncio.to_thread(path.open, "rb") as file:
+                    await obstore.put_async(self._store, key, file, max_concurrency=_PARTS_AT_ONCE)
         except OSError as error:
             raise _storage_error(error) from error
 
@@ -63,8 +72,21 @@ class Blobs:
             return
 
 
+def _move(path: Path, destination: Path) -> None:
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.replace(destination)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # Another file system: copied beside its place first, so that it appears there whole.
+        beside = destination.with_name(f".{destination.name}.{secrets.token_hex(4)}")
+        shutil.copyfile(path, beside)
+        beside.replace(destination)
+
+
 def _storage_error(error: OSError) -> Exception:
     text = str(error)
-    if "No space left" in text or "quota" in text.lower():
+    if error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left" in text:
         return OutOfSpace("no room left in the blob store; nothing was half-written")
     return Unavailable(f"the blob store cannot be written: {text[:200]}")

@@ -43,7 +43,7 @@ from weighbridge.store.upsert import insert_into
 
 ASKED = "asked"
 """The kind of a row whose answer came from asking the model in this run."""
-PAGE = 2_000
+PAGE = 500
 _SUMS = ("done", "failed", "ungraded", "input_tokens", "output_tokens", "cost_usd", "calls")
 
 
