@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from weighbridge.store.engine import Store
 from weighbridge.store.migrate import migrate
 

@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weighbridge.core.outcome import Answer, Failed, Record, Scored, Status, Ungraded, Usage
 
 FAILURE = Failed("timeout", "no answer within 10 s")

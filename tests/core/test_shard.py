@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from weighbridge.core.shard import Plan
 
 plans = st.builds(Plan, st.integers(0, 3_000), st.integers(1, 5), st.integers(1, 300))

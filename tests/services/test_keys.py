@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+
 from weighbridge.core.caller import Caller, Role
 from weighbridge.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from weighbridge.services.keys import Keys

@@ -5,12 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from weighbridge.providers.model import Models
-
 from weighbridge.core.caller import Caller
 from weighbridge.core.outcome import Failed, Usage
 from weighbridge.jobs.loading import LoadedRun, load_run
 from weighbridge.providers.base import CallFailed, ChatRequest, Reply
+from weighbridge.providers.model import Models
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.evaluations import Evaluations, Owner
 from weighbridge.spec import parse_spec

@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import IO
 
@@ -68,6 +69,8 @@ class Worker:
         self._store = store
         self._models = models
         self._lease_s = lease_s
+        self._beat_s = lease_s / BEATS_PER_LEASE
+        self._renewed = time.monotonic()
         self.id = "solo" if store.is_sqlite else store.process
         self._queue = Queue(
             queue_database_url(store.url, store.folder, self.id), self.id, shards_at_once
@@ -95,9 +98,9 @@ class Worker:
         await self._queue.start(self)
         self._tasks = [
             asyncio.create_task(self._watch.look_forever(), name="watch"),
-            asyncio.create_task(self._submit_forever(), name="submit"),
-            asyncio.create_task(self._keep_lease(), name="lease"),
-            asyncio.create_task(self._sweep_forever(), name="sweep"),
+            asyncio.create_task(_forever(SUBMIT_EVERY_S, self._submit), name="submit"),
+            asyncio.create_task(_forever(self._beat_s, self._keep_lease), name="lease"),
+            asyncio.create_task(_forever(SWEEP_EVERY_S, self._queue.sweep), name="sweep"),
         ]
 
     async def stop(self) -> None:
@@ -224,40 +227,34 @@ class Worker:
         async with self._store.begin() as connection:
             await runs.move_run(connection, run_id, RunState.FAILED, reason)
 
-    async def _submit_forever(self) -> None:
+    async def _submit(self) -> None:
         """Bring queued runs to the queue: the run's row is what counts, so that accepting a run
         is one transaction, and a server without a worker need not know the queue at all."""
-        while True:
-            try:
-                async with self._store.begin() as connection:
-                    waiting = set(await runs.queued_runs(connection))
-                self._submitted &= waiting
-                for run_id, round_ in sorted(waiting - self._submitted):
-                    await self._queue.submit(run_id, round_)
-                    self._submitted.add((run_id, round_))
-            except WeighbridgeError as error:
-                log.warning("could not look for queued runs: %s", error)
-            await asyncio.sleep(SUBMIT_EVERY_S)
+        async with self._store.begin() as connection:
+            waiting = set(await runs.queued_runs(connection))
+        self._submitted &= waiting
+        for run_id, round_ in sorted(waiting - self._submitted):
+            await self._queue.submit(run_id, round_)
+            self._submitted.add((run_id, round_))
 
     async def _keep_lease(self) -> None:
-        renewed = time.monotonic()
-        while True:
-            try:
-                async with asyncio.timeout(self._lease_s / 3):
-                    async with self._store.begin() as connection:
-                        ours = await workers.beat(connection, self.id, self._lease_s)
-                if not ours and not self._store.is_sqlite:
-                    self._die("the lease ran out; other workers may have taken over")
-                if not ours:  # nobody else can have taken over: the folder is locked
-                    async with self._store.begin() as connection:
-                        await workers.join(connection, self.id)
-                renewed = time.monotonic()
-                await self._take_over_from_the_dead()
-            except (WeighbridgeError, TimeoutError) as error:
-                log.warning("could not renew the lease: %s", error)
-            if not self._store.is_sqlite and time.monotonic() - renewed > self._lease_s * 0.8:
+        """Say that we live; end ourselves before anybody may think that we do not."""
+        try:
+            async with asyncio.timeout(self._lease_s / 3):
+                async with self._store.begin() as connection:
+                    ours = await workers.beat(connection, self.id, self._lease_s)
+        except (WeighbridgeError, TimeoutError) as error:
+            log.warning("could not renew the lease: %s", error)
+            if not self._store.is_sqlite and time.monotonic() - self._renewed > self._lease_s * 0.8:
                 self._die("the database could not be reached for the length of the lease")
-            await asyncio.sleep(self._lease_s / BEATS_PER_LEASE)
+            return
+        if not ours and not self._store.is_sqlite:
+            self._die("the lease ran out; other workers may have taken over")
+        if not ours:  # nobody else can have taken over: the folder is locked
+            async with self._store.begin() as connection:
+                await workers.join(connection, self.id)
+        self._renewed = time.monotonic()
+        await self._take_over_from_the_dead()
 
     async def _take_over_from_the_dead(self) -> None:
         if self._store.is_sqlite:
@@ -274,14 +271,21 @@ class Worker:
                 await workers.end_sessions(connection, dead)
             await self._queue.recover(dead)
 
-    async def _sweep_forever(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_EVERY_S)
-            await self._queue.sweep()
-
     def _die(self, why: str) -> None:
         log.critical("worker %s ends itself: %s", self.id, why)
         os._exit(EXIT_LEASE_LOST)
+
+
+async def _forever(every_s: float, do: Callable[[], Awaitable[None]]) -> None:
+    """Do something again and again; what it raises is logged, and does not end it."""
+    while True:
+        try:
+            await do()
+        except WeighbridgeError as error:
+            log.warning("%s", error)
+        except Exception:
+            log.exception("a duty of the worker failed; it is tried again in %s s", every_s)
+        await asyncio.sleep(every_s)
 
 
 async def _close(execution: Execution) -> None:

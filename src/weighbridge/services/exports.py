@@ -59,6 +59,18 @@ def outcome_object(view: OutcomeView) -> dict[str, Any]:
     }
 
 
+def flat_columns(columns: tuple[str, ...], scorers: tuple[str, ...]) -> list[str]:
+    """The names of the columns of a flat row, in order."""
+    scores = [name for key in scorers for name in (f"score.{key}", f"score.{key}.label")]
+    return [
+        *("case_id", "position", "epoch", "status"),
+        *(f"input.{column}" for column in columns),
+        "answer",
+        *scores,
+        *("error", "latency_s", "input_tokens", "output_tokens", "cost_usd", "calls"),
+    ]
+
+
 def flat_row(
     view: OutcomeView, columns: tuple[str, ...], scorers: tuple[str, ...]
 ) -> dict[str, Any]:
@@ -117,7 +129,7 @@ class Exports:
             return
         # pyarrow costs a third of a second to import, and most exports do not need it.
         parquet = importlib.import_module("weighbridge.services.parquet")
-        writer = parquet.Writer(columns, scorers)
+        writer = parquet.Writer(flat_columns(columns, scorers), scorers)
         async for views in self._chunks(run):
             yield writer.add([flat_row(view, columns, scorers) for view in views])
         yield writer.finish()
@@ -126,17 +138,14 @@ class Exports:
         self, run: Run, columns: tuple[str, ...], scorers: tuple[str, ...]
     ) -> AsyncIterator[bytes]:
         text = io.StringIO()
-        writer: csv.DictWriter[str] | None = None
+        writer = csv.DictWriter(text, flat_columns(columns, scorers))
+        writer.writeheader()
         async for views in self._chunks(run):
-            for view in views:
-                row = flat_row(view, columns, scorers)
-                if writer is None:
-                    writer = csv.DictWriter(text, list(row))
-                    writer.writeheader()
-                writer.writerow(row)
+            writer.writerows(flat_row(view, columns, scorers) for view in views)
             yield text.getvalue().encode()
             text.seek(0)
             text.truncate()
+        yield text.getvalue().encode()
 
     async def _chunks(self, run: Run) -> AsyncIterator[list[OutcomeView]]:
         chunk: list[OutcomeView] = []

@@ -8,6 +8,7 @@ from weighbridge.errors import Invalid, NotFound, Unauthenticated
 from weighbridge.store import keys
 from weighbridge.store.engine import Store
 from weighbridge.store.keys import ApiKey
+from weighbridge.store.migrate import take_turns
 from weighbridge.store.moments import now
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Keys:
                 "more (try: python -c 'import secrets; print(secrets.token_urlsafe(32))')"
             )
         async with self._store.begin() as connection:
+            await connection.run_sync(take_turns)  # several servers may start at once
             if await keys.count_keys(connection):
                 return None
             workspace_id = await keys.ensure_workspace(connection, DEFAULT_WORKSPACE)

@@ -21,16 +21,10 @@ class Writer:
     """Turns chunks of rows into the bytes of one Parquet file.
 
     Args:
-        columns: of the data set. scorers: keys of the scorers.
+        names: of all columns, in order. scorers: keys of the scorers.
     """
 
-    def __init__(self, columns: tuple[str, ...], scorers: tuple[str, ...]) -> None:
-        names = ["case_id", "position", "epoch", "status"]
-        names += [f"input.{column}" for column in columns]
-        names += ["answer"]
-        for key in scorers:
-            names += [f"score.{key}", f"score.{key}.label"]
-        names += ["error", "latency_s", "input_tokens", "output_tokens", "cost_usd", "calls"]
+    def __init__(self, names: list[str], scorers: tuple[str, ...]) -> None:
         scores = {f"score.{key}" for key in scorers}
         self._schema = pa.schema(
             [

@@ -92,6 +92,7 @@ def _create_engine(url: str, process: str, *, sqlite: bool) -> AsyncEngine:
     options: dict[str, Any] = {
         "json_serializer": lambda value: orjson.dumps(value).decode(),
         "json_deserializer": orjson.loads,
+        "hide_parameters": True,  # errors are logged, and rows are customers' data
     }
     if not sqlite:
         options |= {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
