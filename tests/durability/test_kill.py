@@ -7,7 +7,7 @@ import pytest
 from benchmarks.figures import CASES_KILLED, killed_once, undisturbed
 from benchmarks.harness import CONCURRENCY, endpoint, project
 
-from weighbridge.jobs.recorder import GROUP_ROWS
+from weighbridge.jobs.recorder import MOST_UNSAVED
 
 
 def kill_at(moments: list[float], folder: Path) -> None:
@@ -17,7 +17,7 @@ def kill_at(moments: list[float], folder: Path) -> None:
         for number, moment in enumerate(moments):
             lost, twice = killed_once(made, other, f"killed-{number}", moment, expected)
             assert lost == 0
-            assert twice <= CONCURRENCY + GROUP_ROWS
+            assert twice <= CONCURRENCY + MOST_UNSAVED
 
 
 def test_a_killed_run_loses_nothing_and_pays_little_twice(tmp_path: Path) -> None:

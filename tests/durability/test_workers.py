@@ -12,7 +12,7 @@ import pytest
 from benchmarks.harness import CONCURRENCY, Endpoint, Project, endpoint, project
 
 from weighbridge.core.run import FINISHED, Run, RunState
-from weighbridge.jobs.recorder import GROUP_ROWS
+from weighbridge.jobs.recorder import MOST_UNSAVED
 from weighbridge.jobs.worker import EXIT_LEASE_LOST
 from weighbridge.settings import Settings
 from weighbridge.specfile import load_spec
@@ -117,7 +117,7 @@ async def test_one_worker_finishes_what_a_killed_one_began(
     assert (run.progress.done, run.progress.failed) == (CASES, 0)
     counted = other.stats()
     assert counted["labels"] == CASES
-    assert counted["asked_twice"] <= CONCURRENCY + GROUP_ROWS
+    assert counted["asked_twice"] <= CONCURRENCY + MOST_UNSAVED
 
 
 async def test_a_frozen_worker_ends_itself_when_it_wakes_and_changes_nothing(

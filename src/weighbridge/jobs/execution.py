@@ -188,7 +188,7 @@ class Execution:
                     self._release_tickets()
                     self._drained.set()
             if recorder.crowded:
-                await recorder.flushed()
+                await recorder.room()
 
     def _note(self, record: Record) -> None:
         self.done += 1

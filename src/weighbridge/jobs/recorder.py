@@ -1,4 +1,8 @@
-"""Group commits: outcomes reach the store at most 100 ms or 500 rows after they are known."""
+"""Group commits: outcomes reach the store at most 100 ms or 500 rows after they are known.
+
+No case is begun while 500 outcomes are not durable yet, so that a crash costs at most the calls in
+flight and 500 answers, however slow the disk is.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -9,9 +13,10 @@ from weighbridge.errors import Unavailable, WeighbridgeError
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import record_group
 
-GROUP_ROWS = 500
+GROUP_ROWS = 250
 GROUP_SECONDS = 0.1
-MOST_WAITING = 4 * GROUP_ROWS
+MOST_UNSAVED = 500
+RETRY_S = 0.5
 PATIENCE_S = 60.0
 """How long a database that cannot be reached is waited for before the run is stopped."""
 
@@ -57,17 +62,24 @@ class Recorder:
 
     @property
     def crowded(self) -> bool:
-        """The store does not keep up: ask no further model until `flushed`."""
-        return len(self._waiting) >= MOST_WAITING
+        """The store does not keep up: ask no further model until there is `room`."""
+        return self._received - self._written >= MOST_UNSAVED
+
+    async def room(self) -> None:
+        """Wait until fewer than `MOST_UNSAVED` outcomes are not durable."""
+        async with self._durable:
+            await self._durable.wait_for(lambda: not self.crowded or self._ended)
 
     async def flushed(self) -> None:
         """Wait until everything handed over so far is durable, or never will be."""
         goal = self._received
         self._full.set()
         async with self._durable:
-            await self._durable.wait_for(
-                lambda: self._written >= goal or self.broken is not None or self._task.done()
-            )
+            await self._durable.wait_for(lambda: self._written >= goal or self._ended)
+
+    @property
+    def _ended(self) -> bool:
+        return self.broken is not None or self._task.done()
 
     async def close(self) -> None:
         """Write what is left and stop."""
@@ -108,7 +120,7 @@ class Recorder:
                 if loop.time() >= give_up_at:
                     await self._give_up(error)
                     return
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(RETRY_S)
             except WeighbridgeError as error:
                 await self._give_up(error)
                 return
