@@ -1,0 +1,72 @@
+"""Every example runs as its README says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def run(name: str, folder: Path) -> tuple[int, list[dict[str, Any]]]:
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-m", "weighbridge", "run", str(EXAMPLES / name), "--json"),
+            *("--config", str(EXAMPLES / "models.toml"), "--data", str(folder)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return finished.returncode, [json.loads(line) for line in finished.stdout.splitlines()]
+
+
+def test_every_example_is_in_the_readme_and_the_other_way_round() -> None:
+    text = (EXAMPLES / "README.md").read_text()
+    assert {path.name for path in EXAMPLES.glob("*.yaml")} == {
+        line.split("`")[1] for line in text.splitlines() if line.startswith("| `")
+    }
+
+
+def test_capitals_scores_by_two_scorers(tmp_path: Path) -> None:
+    code, (shown,) = run("capitals.yaml", tmp_path)
+    assert code == 0
+    assert {m["scorer"]: m["value"] for m in shown["metrics"]} == {
+        "includes": pytest.approx(5 / 6),
+        "exact": pytest.approx(3 / 6),
+    }
+
+
+def test_two_models_make_two_runs(tmp_path: Path) -> None:
+    code, shown = run("two-models.yaml", tmp_path)
+    assert code == 0
+    assert [run["model"] for run in shown] == ["geographer", "guesser"]
+    assert [run["metrics"][0]["value"] for run in shown] == [1.0, pytest.approx(1 / 3)]
+
+
+def test_repeats_are_reduced_by_majority(tmp_path: Path) -> None:
+    code, (shown,) = run("repeats.yaml", tmp_path)
+    assert code == 0
+    assert shown["progress"]["total"] == 30
+    assert shown["metrics"][0]["n_total"] == 6
+
+
+def test_a_flaky_endpoint_costs_retries_and_one_failed_case_is_not_a_wrong_one(
+    tmp_path: Path,
+) -> None:
+    code, (shown,) = run("flaky.yaml", tmp_path)
+    assert code == 0
+    (metric,) = shown["metrics"]
+    assert (metric["n_scored"], metric["n_failed"]) == (5, 1)
+    assert shown["usage"]["calls"] == 8
+    assert metric["value"] == pytest.approx(2 / 5)
+
+
+def test_a_budget_stops_the_run(tmp_path: Path) -> None:
+    code, (shown,) = run("budget.yaml", tmp_path)
+    assert code == 1
+    assert (shown["status"], shown["reason"]) == ("cancelled", "budget")
+    assert 0 < shown["progress"]["done"] < shown["progress"]["total"]
