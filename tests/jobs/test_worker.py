@@ -10,6 +10,7 @@ import pytest
 
 from support.running import Bench, refuse
 from weighbridge.core.run import FINISHED, Run, RunState
+from weighbridge.datasets.frame import SEGMENT
 from weighbridge.errors import Conflict
 from weighbridge.jobs.worker import Worker
 from weighbridge.services.runs import Runs
@@ -79,6 +80,37 @@ async def test_a_cancelled_run_stops_and_can_be_resumed(bench: Bench) -> None:
         run = await ended(bench, run_id)
     assert run.state is RunState.SUCCEEDED
     assert run.progress.done == 900
+
+
+async def test_a_run_cancelled_and_resumed_at_once_pays_for_no_case_twice(bench: Bench) -> None:
+    bench.model.latency_s = 0.01
+    run_id = await bench.queue(cases=900, concurrency=4)
+    async with working(bench):
+        await asked(bench, 20)
+        await Runs(bench.store).cancel(bench.caller, run_id)
+        await Runs(bench.store).resume(bench.caller, run_id)
+        run = await ended(bench, run_id)
+    assert (run.state, run.progress.done) == (RunState.SUCCEEDED, 900)
+    assert run.metrics[0].n_scored == 900
+    assert len(bench.model.asked) == 900  # calls in flight had time to be answered
+
+
+async def test_the_metrics_of_a_stopped_run_count_the_last_calls_in_flight(bench: Bench) -> None:
+    async def answer(question: str, _: int) -> str:
+        await asyncio.sleep(0.0 if int(question.split()[1]) >= SEGMENT else 0.3)
+        return question
+
+    bench.model.answer = answer
+    last_shard = 44
+    run_id = await bench.queue(
+        cases=SEGMENT + last_shard, concurrency=SEGMENT + last_shard, budget={"tokens": 12 * 44}
+    )
+    async with working(bench):
+        await ended(bench, run_id)
+        await asyncio.sleep(0.4)
+    run = await Runs(bench.store).get(bench.caller, run_id)
+    assert (run.state, run.reason) == (RunState.CANCELLED, "budget")
+    assert run.metrics[0].n_scored == run.progress.done == SEGMENT + last_shard
 
 
 async def test_a_worker_that_shuts_down_leaves_the_rest_for_the_next_start(bench: Bench) -> None:

@@ -20,7 +20,7 @@ async def deliver(store: Store, loaded: LoadedRun) -> RunState:
     """
     run_id = loaded.run.id
     async with store.begin() as connection:
-        await move_run(connection, run_id, RunState.DELIVERING)
+        await move_run(connection, run_id, RunState.DELIVERING, round_=loaded.round)
     metrics, failures = await make_report(store, loaded)
     state, reason = RunState.SUCCEEDED, None
     if failures.total() and failures.total() == loaded.run.progress.total:
@@ -28,8 +28,8 @@ async def deliver(store: Store, loaded: LoadedRun) -> RunState:
         state = RunState.FAILED
         reason = f"no case was answered; {count} of {failures.total()}: {message}"
     async with store.begin() as connection:
-        await store_metrics(connection, run_id, metrics)
-        await move_run(connection, run_id, state, reason)
+        await store_metrics(connection, run_id, metrics, round_=loaded.round)
+        await move_run(connection, run_id, state, reason, round_=loaded.round)
     return state
 
 
@@ -41,10 +41,10 @@ async def conclude(store: Store, loaded: LoadedRun, stop: Stop) -> None:
     if stop.state is None:
         return
     async with store.begin() as connection:
-        await move_run(connection, loaded.run.id, stop.state, stop.reason)
+        await move_run(connection, loaded.run.id, stop.state, stop.reason, round_=loaded.round)
     metrics, _ = await make_report(store, loaded)
     async with store.begin() as connection:
-        await store_metrics(connection, loaded.run.id, metrics)
+        await store_metrics(connection, loaded.run.id, metrics, round_=loaded.round)
 
 
 async def make_report(store: Store, loaded: LoadedRun) -> tuple[tuple[Metric, ...], Counter[str]]:

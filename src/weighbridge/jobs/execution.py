@@ -156,6 +156,12 @@ class Execution:
         if self.in_flight:
             await self._drained.wait()
 
+    async def settled(self) -> None:
+        """After `stop`: wait until no call is in flight any more and what was answered is durable,
+        or never will be."""
+        await self.drained()
+        await self._recorder.flushed()
+
     def _stop_when_exhausted(self) -> None:
         if self.spending.exhausted:
             self.stop(Stop(RunState.CANCELLED, "budget"), DRAIN_GRACE_S)

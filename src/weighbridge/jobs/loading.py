@@ -14,7 +14,7 @@ from weighbridge.spec import parse_spec
 from weighbridge.store.datasets import Dataset, find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
-from weighbridge.store.runs import find_run, workspace_of
+from weighbridge.store.runs import find_run, read_state, workspace_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,13 @@ class LoadedRun:
     """A run, with its evaluation narrowed to the one model it asks.
 
     Attributes:
+        round: how often it had been queued when it was read: a later round is another execution.
         plan: its shards.
         scorers: by key, in the evaluation's order.
     """
 
     run: Run
+    round: int
     evaluation: Evaluation
     dataset: Dataset
     plan: Plan
@@ -52,6 +54,7 @@ async def load_run(store: Store, models: Models, run_id: str) -> LoadedRun:
         run = workspace_id and await find_run(connection, workspace_id, run_id)
         if not run:
             raise NotFound(f"there is no run {run_id}")
+        _, round_ = await read_state(connection, run_id)
         stored = await find_evaluation(connection, run.workspace_id, run.evaluation_id)
         dataset = stored and await find_dataset(connection, run.workspace_id, stored.dataset_id)
     if not stored or not dataset:
@@ -59,6 +62,7 @@ async def load_run(store: Store, models: Models, run_id: str) -> LoadedRun:
     evaluation = replace(parse_spec(stored.spec).to_evaluation(), models=(run.model,))
     return LoadedRun(
         run=run,
+        round=round_,
         evaluation=evaluation,
         dataset=dataset,
         plan=plan_of(evaluation, dataset.frame.rows),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from weighbridge.core.run import FINISHED
+from weighbridge.core.run import FINISHED, RunState
 from weighbridge.errors import WeighbridgeError
 from weighbridge.jobs.execution import Execution, Stop
 from weighbridge.store.engine import Store
@@ -22,20 +22,20 @@ class Watch:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._executions: dict[str, Execution] = {}
+        self._executions: set[Execution] = set()
 
     def add(self, execution: Execution) -> None:
         """Watch this execution from now on."""
-        self._executions[execution.loaded.run.id] = execution
+        self._executions.add(execution)
 
     def remove(self, execution: Execution) -> None:
         """It has ended."""
-        self._executions.pop(execution.loaded.run.id, None)
+        self._executions.discard(execution)
 
     @property
     def executions(self) -> tuple[Execution, ...]:
         """The runs in work in this process."""
-        return tuple(self._executions.values())
+        return tuple(self._executions)
 
     async def look_forever(self) -> None:
         """Look every 0.4 s, until cancelled."""
@@ -49,12 +49,17 @@ class Watch:
 
     async def look(self) -> None:
         """Look once."""
+        executions = self.executions
         async with self._store.begin() as connection:
-            states = await states_of(connection, self._executions)
-        for run_id, execution in list(self._executions.items()):
-            state = states.get(run_id)
+            found = await states_of(connection, {each.loaded.run.id for each in executions})
+        for execution in executions:
+            if execution.loaded.run.id not in found:
+                continue
+            state, round_ = found[execution.loaded.run.id]
             if state in FINISHED:
                 execution.stop(Stop(state, f"it is {state}"))
+            elif round_ != execution.loaded.round:
+                execution.stop(Stop(RunState.CANCELLED, "it was cancelled and queued again"))
             elif execution.spending.limited:
                 await self._look_at_spending(execution)
 

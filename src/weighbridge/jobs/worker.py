@@ -132,10 +132,10 @@ class Worker:
         except Unavailable:
             raise
         except WeighbridgeError as error:
-            await self._fail(run_id, error.message)
+            await self._fail(run_id, round_, error.message)
             return 0
         async with self._store.begin() as connection:
-            await runs.move_run(connection, run_id, RunState.RUNNING)
+            await runs.move_run(connection, run_id, RunState.RUNNING, round_=round_)
             state, current = await runs.read_state(connection, run_id)
         return 0 if state in FINISHED or current != round_ else len(loaded.plan)
 
@@ -148,11 +148,12 @@ class Worker:
                 log.warning("run %s waits: %s", run_id, error)
                 await asyncio.sleep(1.0)
             except WeighbridgeError as error:
-                await self._fail(run_id, error.message)
+                await self._fail(run_id, round_, error.message)
                 return False
             except Exception as error:
                 log.exception("run %s, shard %d", run_id, number)
-                await self._fail(run_id, f"internal error: {type(error).__name__}: {error}")
+                reason = f"internal error: {type(error).__name__}: {error}"
+                await self._fail(run_id, round_, reason)
                 return False
 
     async def finish(self, run_id: str, round_: int) -> None:
@@ -163,7 +164,7 @@ class Worker:
         try:
             await deliver(self._store, shared.execution.loaded)
         except WeighbridgeError as error:
-            await self._fail(run_id, error.message)
+            await self._fail(run_id, round_, error.message)
         finally:
             self._let_go(run_id, round_, shared)
 
@@ -180,6 +181,7 @@ class Worker:
                     await asyncio.Event().wait()
                 if not shared.concluded:
                     shared.concluded = True
+                    await execution.settled()  # other shards may have calls in flight
                     await conclude(self._store, execution.loaded, execution.stopped)
             return complete
         finally:
@@ -189,6 +191,7 @@ class Worker:
         """The execution of this round of the run in this process; None when the round is over."""
         if self._stopping:
             await asyncio.Event().wait()
+        await self._end_earlier_rounds(run_id, round_)
         async with self._opening:
             shared = self._shared.get((run_id, round_))
             if shared is None:
@@ -207,6 +210,14 @@ class Worker:
                 shared.closing = None
             return shared
 
+    async def _end_earlier_rounds(self, run_id: str, round_: int) -> None:
+        """A run that was cancelled and queued again at once: wait for the calls that the earlier
+        round has in flight, or their cases would be paid twice."""
+        for (other, earlier), shared in list(self._shared.items()):
+            if other == run_id and earlier < round_:
+                shared.execution.stop(Stop(RunState.CANCELLED, "it was queued again"))
+                await shared.execution.settled()
+
     def _let_go(self, run_id: str, round_: int, shared: _Shared) -> None:
         shared.users -= 1
         if shared.users == 0 and not self._stopping:
@@ -223,9 +234,9 @@ class Worker:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def _fail(self, run_id: str, reason: str) -> None:
+    async def _fail(self, run_id: str, round_: int, reason: str) -> None:
         async with self._store.begin() as connection:
-            await runs.move_run(connection, run_id, RunState.FAILED, reason)
+            await runs.move_run(connection, run_id, RunState.FAILED, reason, round_=round_)
 
     async def _submit(self) -> None:
         """Bring queued runs to the queue: the run's row is what counts, so that accepting a run

@@ -92,11 +92,20 @@ async def list_runs(
 
 
 async def move_run(
-    connection: AsyncConnection, run_id: str, to: RunState, reason: str | None = None
+    connection: AsyncConnection,
+    run_id: str,
+    to: RunState,
+    reason: str | None = None,
+    *,
+    round_: int | None = None,
 ) -> bool:
     """Bring the run into a state, if that is a legal move from where it is.
 
     One statement, so that of two processes that try, one does it.
+
+    Args:
+        round_: only as long as the run is in this round: whoever executes it says so, as somebody
+            may have cancelled the run and queued it again in the meantime.
     """
     origins = [state for state, targets in LEGAL_MOVES.items() if to in targets]
     values: dict[str, Any] = {"state": to, "reason": reason}
@@ -107,7 +116,7 @@ async def move_run(
     if to in FINISHED:
         values |= {"finished_at": now(), "owner": None, "owned_until": None}
     result = await connection.execute(
-        update(runs).where(runs.c.id == run_id, runs.c.state.in_(origins)).values(**values)
+        update(runs).where(_is(run_id, round_), runs.c.state.in_(origins)).values(**values)
     )
     return result.rowcount == 1
 
@@ -120,12 +129,14 @@ async def read_state(connection: AsyncConnection, run_id: str) -> tuple[RunState
     return RunState(row.state), int(row.round)
 
 
-async def states_of(connection: AsyncConnection, run_ids: Iterable[str]) -> dict[str, RunState]:
-    """The states of several runs at once."""
+async def states_of(
+    connection: AsyncConnection, run_ids: Iterable[str]
+) -> dict[str, tuple[RunState, int]]:
+    """The states and rounds of several runs at once."""
     rows = await connection.execute(
-        select(runs.c.id, runs.c.state).where(runs.c.id.in_(list(run_ids)))
+        select(runs.c.id, runs.c.state, runs.c.round).where(runs.c.id.in_(list(run_ids)))
     )
-    return {row.id: RunState(row.state) for row in rows}
+    return {row.id: (RunState(row.state), int(row.round)) for row in rows}
 
 
 async def queued_runs(connection: AsyncConnection) -> list[tuple[str, int]]:
@@ -178,12 +189,12 @@ async def owner_of(connection: AsyncConnection, run_id: str) -> str | None:
 
 
 async def store_metrics(
-    connection: AsyncConnection, run_id: str, metrics: tuple[Metric, ...]
+    connection: AsyncConnection, run_id: str, metrics: tuple[Metric, ...], *, round_: int
 ) -> None:
-    """Keep the report's numbers with the run."""
+    """Keep the report's numbers with the run, as long as it is in this round."""
     await connection.execute(
         update(runs)
-        .where(runs.c.id == run_id)
+        .where(_is(run_id, round_))
         .values(metrics=[asdict(metric) for metric in metrics])
     )
 
@@ -199,6 +210,11 @@ async def read_pins(connection: AsyncConnection, run_ids: Iterable[str]) -> dict
         select(runs.c.id, runs.c.pin).where(runs.c.id.in_(list(run_ids)))
     )
     return {row.id: row.pin for row in rows}
+
+
+def _is(run_id: str, round_: int | None) -> ColumnElement[bool]:
+    this = runs.c.id == run_id
+    return this if round_ is None else and_(this, runs.c.round == round_)
 
 
 def _with_progress(condition: ColumnElement[bool]) -> Select[Any]:
