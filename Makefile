@@ -20,6 +20,7 @@ demo: install  ## the main job: real questions, a real model, a kill -9 in the m
 	$(BIN)/weighbridge demo
 
 serve: install  ## the server on 127.0.0.1:8080, with the demo's data to look at
+	test -e .demo-data/weighbridge.sqlite || $(BIN)/weighbridge demo
 	$(BIN)/weighbridge serve --data .demo-data
 
 test: install
