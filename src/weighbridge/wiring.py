@@ -46,7 +46,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         Unavailable: the database cannot be reached.
     """
     models_file = load_models_file(settings.config) if settings.config else None
-    catalog = Catalog(models_file, os.environ)
+    catalog = Catalog(
+        models_file,
+        os.environ,
+        judge=settings.default_judge,
+        generator=settings.default_generator,
+    )
     store = Store(settings.database_url, settings.data, settings.blob_url)
     models = Models(catalog)
     try:

@@ -113,3 +113,14 @@ def test_every_row_of_the_table_of_providers_is_https_or_local() -> None:
         local = endpoint.base_url.startswith("http://127.0.0.1:")
         assert local or endpoint.base_url.startswith("https://"), provider
         assert (endpoint.api_key_env is None) == local, provider
+
+
+def test_defaults_of_the_settings_come_before_those_of_the_file() -> None:
+    catalog = Catalog(FILE, {}, judge="embedded")
+    assert catalog.defaults.judge == "embedded"
+    assert catalog.defaults.generator == FILE.defaults.generator
+
+
+def test_a_default_that_is_no_model_is_refused_at_the_start() -> None:
+    with pytest.raises(Invalid, match="no-such-model"):
+        Catalog(FILE, {}, generator="no-such-model")

@@ -56,20 +56,32 @@ class Catalog:
     Args:
         models_file: what the operator declared, if anything.
         environ: where keys are looked up; read at each call, so that a key set later counts.
+        judge, generator: come before the file's own defaults.
+
+    Raises:
+        Invalid: one of these two is no model's name.
     """
 
-    def __init__(self, models_file: ModelsFile | None, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        models_file: ModelsFile | None,
+        environ: Mapping[str, str],
+        *,
+        judge: str | None = None,
+        generator: str | None = None,
+    ) -> None:
         self._file = models_file or ModelsFile()
         self._environ = environ
         self._by_name = {model.name: model for model in self._file.models}
         for model in self._file.models:
             for alias in model.aliases:
                 self._by_name.setdefault(alias, model)
-
-    @property
-    def defaults(self) -> Defaults:
+        for name in filter(None, (judge, generator)):
+            if self._find(name) is None:
+                raise Invalid(f"the default model cannot be used: {self._unknown(name)}")
+        own = self._file.defaults
+        self.defaults = Defaults(judge=judge or own.judge, generator=generator or own.generator)
         """Models to use where an evaluation names none."""
-        return self._file.defaults
 
     def resolve(self, name: str) -> DeclaredModel:
         """The model behind a name: by exact name, by alias, or as `provider/model`.
