@@ -11,7 +11,8 @@ from sqlalchemy import event
 from support.running import Bench, refuse
 from weighbridge.core.outcome import Status
 from weighbridge.core.run import RunState
-from weighbridge.errors import Conflict, OutOfSpace
+from weighbridge.errors import Conflict, OutOfSpace, Unavailable
+from weighbridge.jobs import foreground
 from weighbridge.jobs.execution import Execution, Stop
 from weighbridge.jobs.foreground import run_in_foreground
 from weighbridge.services.runs import Runs
@@ -221,6 +222,47 @@ async def test_a_run_whose_process_is_dead_is_taken_over_at_once(bench: Bench) -
 async def test_a_run_owned_by_this_process_goes_on(bench: Bench) -> None:
     run_id = await bench.queue(owner=f"{socket.gethostname()}:{os.getpid()}")
     assert await execute(bench, run_id) is RunState.SUCCEEDED
+
+
+async def test_who_lost_a_run_to_another_process_stops_asking(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreground, "RENEW_EVERY_S", 0.05)
+    bench.model.latency_s = 30.0
+    run_id = await bench.queue()
+    execution = asyncio.create_task(execute(bench, run_id))
+    while not bench.model.in_flight:
+        await asyncio.sleep(0.01)
+    async with bench.store.begin() as connection:
+        await take_ownership(connection, run_id, foreground.this_process(), -1.0)
+        assert await take_ownership(connection, run_id, "another-host:77", 60.0) is None
+    with pytest.raises(Conflict, match="another-host:77 has taken it over"):
+        async with asyncio.timeout(10):
+            await execution
+    run = await Runs(bench.store).get(bench.caller, run_id)
+    assert run.state is RunState.RUNNING
+
+
+async def test_a_database_away_for_a_moment_does_not_end_the_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = 0
+
+    async def away(*_: object) -> None:
+        nonlocal tried
+        tried += 1
+        raise Unavailable("it is away")
+
+    run_id = await bench.queue()
+    bench.model.latency_s = 0.1
+    with monkeypatch.context() as patch:
+        patch.setattr(foreground, "RENEW_EVERY_S", 0.01)
+
+        def began(_: Execution) -> None:
+            patch.setattr(foreground, "take_ownership", away)
+
+        assert await execute(bench, run_id, began) is RunState.SUCCEEDED
+    assert tried > 1
 
 
 class TestNoRoomLeft:

@@ -4,20 +4,22 @@ It leaves the same rows as a worker would, so that either can go on where the ot
 """
 
 import asyncio
+import logging
 import os
 import socket
 from collections import deque
 from collections.abc import Callable
 
 from weighbridge.core.run import RunState
-from weighbridge.errors import Conflict
+from weighbridge.errors import Conflict, Unavailable
 from weighbridge.jobs.delivery import conclude, deliver
-from weighbridge.jobs.execution import Execution
+from weighbridge.jobs.execution import Execution, Stop
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.watch import Watch
 from weighbridge.store.engine import Store
 from weighbridge.store.runs import move_run, owner_of, read_state, take_ownership
 
+log = logging.getLogger(__name__)
 OWNED_FOR_S = 20.0
 RENEW_EVERY_S = 5.0
 
@@ -36,7 +38,7 @@ async def run_in_foreground(
         The state it ended in.
 
     Raises:
-        Conflict: somebody else is executing it, or it has ended.
+        Conflict: somebody else is executing it, or has taken it over, or it has ended.
     """
     run_id = loaded.run.id
     owner = await own(store, run_id)
@@ -51,17 +53,20 @@ async def run_in_foreground(
         watch.add(execution)
         watching = [
             tasks.create_task(watch.look_forever()),
-            tasks.create_task(_stay_owner(store, run_id, owner)),
+            tasks.create_task(_stay_owner(store, execution, owner)),
         ]
         try:
             await _do_all_shards(execution)
         finally:
             for task in watching:
                 task.cancel()
-    if execution.stopped is not None:
-        await conclude(store, loaded, execution.stopped)
-        return execution.stopped.state or RunState.RUNNING
-    return await deliver(store, loaded)
+    stop = execution.stopped
+    if stop is None:
+        return await deliver(store, loaded)
+    if stop.state is None:
+        raise Conflict(f"the run {run_id} is no longer executed here: {stop.reason}")
+    await conclude(store, loaded, stop)
+    return stop.state
 
 
 async def _do_all_shards(execution: Execution) -> None:
@@ -120,8 +125,19 @@ def _is_dead(owner: str) -> bool:
     return False
 
 
-async def _stay_owner(store: Store, run_id: str, owner: str) -> None:
+async def _stay_owner(store: Store, execution: Execution, owner: str) -> None:
+    """Say that we live; stop when another process has taken the run over, as it may after we were
+    frozen, so that no case is paid for by both."""
     while True:
         await asyncio.sleep(RENEW_EVERY_S)
-        async with store.begin() as connection:
-            await take_ownership(connection, run_id, owner, OWNED_FOR_S)
+        try:
+            async with store.begin() as connection:
+                other = await take_ownership(
+                    connection, execution.loaded.run.id, owner, OWNED_FOR_S
+                )
+        except Unavailable as error:
+            log.warning("could not say that the run is still in work: %s", error)
+            continue
+        if other is not None:
+            execution.stop(Stop(None, f"{other} has taken it over"), 0.0)
+            return
