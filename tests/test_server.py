@@ -68,9 +68,13 @@ async def serving(folder: Path, **settings: str) -> AsyncIterator[Server]:
         "WEIGHBRIDGE_PORT": "0",
         **{f"WEIGHBRIDGE_{name.upper()}": value for name, value in settings.items()},
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SCRIPT, stdout=asyncio.subprocess.PIPE, env=environment
-    )
+    with (folder / "stderr").open("ab") as stderr:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", SCRIPT),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            env=environment,
+        )
     server = Server(process)
     try:
         line = await server.line()
@@ -124,6 +128,7 @@ async def test_a_server_works_ends_on_sigterm_with_streams_open_and_goes_on_wher
             assert code == 0
             assert seconds < 10
             assert "done" not in await ended
+            assert "Traceback" not in (tmp_path / "stderr").read_text()
     async with serving(tmp_path, api_key="another key, which is too late") as server:
         server.key = client.headers["Authorization"].removeprefix("Bearer ")
         async with server.client() as client:

@@ -9,6 +9,7 @@ source recovery across workers needs a private function, guarded by tests/jobs/t
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -166,6 +167,9 @@ class Queue:
 
     async def stop(self) -> None:
         """Stop taking work. What is in progress stays ours, for the next start."""
+        # Workflows that wait for their shards break off here, which is no error: they go on at
+        # the next start. The level is set anew by `start`.
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)
         await asyncio.to_thread(DBOS.destroy)
         # DBOS made its own threads the loop's, and has just ended them; others still need some.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
