@@ -11,7 +11,9 @@ import pytest
 from support.running import Bench, refuse
 from weighbridge.core.run import FINISHED, Run, RunState
 from weighbridge.datasets.frame import SEGMENT
-from weighbridge.errors import Conflict
+from weighbridge.errors import Conflict, Unavailable
+from weighbridge.jobs import worker as worker_module
+from weighbridge.jobs.loading import LoadedRun, load_run
 from weighbridge.jobs.worker import Worker
 from weighbridge.services.runs import Runs
 from weighbridge.store import workers
@@ -144,6 +146,42 @@ async def test_a_run_whose_model_is_gone_fails_with_that_reason(
     run = await Runs(bench.store).get(bench.caller, run_id)
     assert run.state is RunState.FAILED
     assert run.reason == "no model of that name"
+
+
+async def test_a_database_that_is_away_for_a_moment_ends_no_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = iter([True, True, False])
+    monkeypatch.setattr(worker_module, "WAIT_S", 0.01)
+
+    async def load(*arguments: object) -> LoadedRun:
+        if next(away, False):
+            raise Unavailable("the database restarts")
+        return await load_run(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker_module, "load_run", load)
+    run_id = await bench.queue()
+    async with working(bench):
+        assert (await ended(bench, run_id)).state is RunState.SUCCEEDED
+
+
+async def test_a_bug_of_ours_ends_the_run_with_that_reason(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(worker_module, "load_run", broken)
+    run_id = await bench.queue()
+    async with working(bench):
+        async with asyncio.timeout(20):
+            while (await Runs(bench.store).get(bench.caller, run_id)).state not in FINISHED:
+                await asyncio.sleep(0.02)
+    run = await Runs(bench.store).get(bench.caller, run_id)
+    assert (run.state, run.reason) == (
+        RunState.FAILED,
+        "internal error: ZeroDivisionError: a bug",
+    )
 
 
 async def test_failed_cases_of_an_ended_run_are_retried_by_the_worker(bench: Bench) -> None:

@@ -12,7 +12,8 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import IO
+from functools import partial
+from typing import IO, TypeVar
 
 from weighbridge.core.run import FINISHED, RunState
 from weighbridge.errors import Conflict, Unavailable, WeighbridgeError
@@ -26,9 +27,11 @@ from weighbridge.store import runs, workers
 from weighbridge.store.engine import Store
 
 log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
 LEASE_S = 20.0
 BEATS_PER_LEASE = 5
 SUBMIT_EVERY_S = 0.3
+WAIT_S = 1.0
 SWEEP_EVERY_S = 600.0
 SHUTDOWN_GRACE_S = 8.0
 LINGER_S = 5.0
@@ -127,44 +130,56 @@ class Worker:
 
     async def plan(self, run_id: str, round_: int) -> int:
         """Begin the run; the number of its shards."""
-        try:
-            loaded = await load_run(self._store, self._models, run_id)
-        except Unavailable:
-            raise
-        except WeighbridgeError as error:
-            await self._fail(run_id, round_, error.message)
-            return 0
+        return await self._guarded(run_id, round_, partial(self._plan, run_id, round_), 0)
+
+    async def do_shard(self, run_id: str, round_: int, number: int) -> bool:
+        """Do what is missing of one shard; False when the run was stopped."""
+        work = partial(self._do_shard, run_id, round_, number)
+        return await self._guarded(run_id, round_, work, False)
+
+    async def finish(self, run_id: str, round_: int) -> None:
+        """Every shard is done: make the report."""
+        await self._guarded(run_id, round_, partial(self._finish, run_id, round_), None)
+
+    async def _guarded(
+        self, run_id: str, round_: int, work: Callable[[], Awaitable[_Result]], otherwise: _Result
+    ) -> _Result:
+        """Work that the queue never sees fail, as it would then never be done again.
+
+        A database that cannot be reached is waited for; whatever else goes wrong ends the run with
+        that reason.
+        """
+        while True:
+            try:
+                try:
+                    return await work()
+                except Unavailable:
+                    raise
+                except WeighbridgeError as error:
+                    await self._fail(run_id, round_, error.message)
+                except Exception as error:
+                    log.exception("run %s", run_id)
+                    reason = f"internal error: {type(error).__name__}: {error}"
+                    await self._fail(run_id, round_, reason)
+            except Unavailable as error:
+                log.warning("run %s waits: %s", run_id, error)
+                await asyncio.sleep(WAIT_S)
+            else:
+                return otherwise
+
+    async def _plan(self, run_id: str, round_: int) -> int:
+        loaded = await load_run(self._store, self._models, run_id)
         async with self._store.begin() as connection:
             await runs.move_run(connection, run_id, RunState.RUNNING, round_=round_)
             state, current = await runs.read_state(connection, run_id)
         return 0 if state in FINISHED or current != round_ else len(loaded.plan)
 
-    async def do_shard(self, run_id: str, round_: int, number: int) -> bool:
-        """Do what is missing of one shard; False when the run was stopped."""
-        while True:
-            try:
-                return await self._do_shard(run_id, round_, number)
-            except Unavailable as error:
-                log.warning("run %s waits: %s", run_id, error)
-                await asyncio.sleep(1.0)
-            except WeighbridgeError as error:
-                await self._fail(run_id, round_, error.message)
-                return False
-            except Exception as error:
-                log.exception("run %s, shard %d", run_id, number)
-                reason = f"internal error: {type(error).__name__}: {error}"
-                await self._fail(run_id, round_, reason)
-                return False
-
-    async def finish(self, run_id: str, round_: int) -> None:
-        """Every shard is done: make the report."""
+    async def _finish(self, run_id: str, round_: int) -> None:
         shared = await self._open(run_id, round_)
         if shared is None:
             return
         try:
             await deliver(self._store, shared.execution.loaded)
-        except WeighbridgeError as error:
-            await self._fail(run_id, round_, error.message)
         finally:
             self._let_go(run_id, round_, shared)
 
