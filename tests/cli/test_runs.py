@@ -148,6 +148,13 @@ def test_a_setting_that_cannot_be_used_is_named_without_its_value(
     assert "sekret" not in said.err
 
 
+def test_a_data_folder_that_cannot_be_used_is_told_in_plain_words(cli: Cli, folder: Path) -> None:
+    (folder / "file").touch()
+    said = cli("runs", "--data", "file")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == "error: the data folder file cannot be used: File exists\n"
+
+
 def test_an_unknown_log_level_is_refused(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEIGHBRIDGE_LOG_LEVEL", "loud")
     said = cli("runs")

@@ -17,6 +17,13 @@ def test_a_database_that_is_not_supported_is_refused_by_name(url: str, tmp_path:
         async_url(url, tmp_path)
 
 
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_data_folder_that_cannot_be_made_is_refused_by_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Invalid, match=f"{name} cannot be used: (File exists|Not a directory)"):
+        Store(None, tmp_path / name)
+
+
 async def test_a_database_that_cannot_be_reached_is_unavailable(tmp_path: Path) -> None:
     store = Store("postgresql://nobody@127.0.0.1:1/none", tmp_path)
     with pytest.raises(Unavailable, match="cannot be used now"):

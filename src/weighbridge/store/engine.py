@@ -37,11 +37,14 @@ class Store:
             that others can end them when it is taken for dead.
 
     Raises:
-        Invalid: the URL is not one that weighbridge can use.
+        Invalid: the URL is not one that weighbridge can use, or the folder cannot be made.
     """
 
     def __init__(self, database_url: str | None, folder: Path, blob_url: str | None = None) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Invalid(f"the data folder {folder} cannot be used: {error.strerror}") from error
         self.folder = folder
         self.url = async_url(database_url, folder)
         self.is_sqlite = self.url.startswith("sqlite")
