@@ -1,0 +1,95 @@
+"""The arrow of imports in CONTRIBUTING.md holds, and nothing goes in circles."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import weighbridge
+
+ROOT = Path(weighbridge.__file__).parent
+
+# What each part may import, besides itself. `core` and `errors` are for everybody.
+ALLOWED: dict[str, set[str]] = {
+    "core": set(),
+    "errors": set(),
+    "settings": set(),
+    "statistics": set(),
+    "datasets": set(),
+    "scorers": set(),
+    "providers": set(),
+    "store": {"datasets"},
+    "reports": {"statistics"},
+    "spec": {"datasets", "scorers"},
+    "specfile": {"spec"},
+    "jobs": {"datasets", "providers", "reports", "scorers", "spec", "store"},
+    "services": {"datasets", "jobs", "providers", "scorers", "spec", "store"},
+    "wiring": {"providers", "services", "settings", "store"},
+    "dialects": {"datasets", "jobs", "providers", "scorers", "services", "spec", "store", "wiring"},
+    "app": {"dialects", "services", "wiring"},
+    "server": {"app", "dialects", "jobs", "services", "settings", "wiring"},
+    "demo": {"providers", "services", "settings", "wiring"},
+    "cli": {
+        *("datasets", "demo", "dialects", "jobs", "providers", "scorers", "server", "services"),
+        *("settings", "spec", "specfile", "store", "wiring"),
+    },
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+
+
+def modules() -> dict[str, set[str]]:
+    """Module → the modules of ours that it imports at the top."""
+    names = {
+        ".".join(("weighbridge", *path.relative_to(ROOT).with_suffix("").parts)): path
+        for path in ROOT.rglob("*.py")
+        if "migrations" not in path.parts
+    }
+    found = {}
+    for name, path in names.items():
+        wanted: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("weighbridge"):
+                for alias in node.names:
+                    member = f"{node.module}.{alias.name}"
+                    package = f"{node.module}.__init__"
+                    wanted.add(
+                        member
+                        if member in names
+                        else package
+                        if package in names
+                        else str(node.module)
+                    )
+        found[name] = wanted & names.keys()
+    return found
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_every_part_imports_only_what_stands_to_its_left() -> None:
+    wrong = {
+        f"{module} imports {other}"
+        for module, others in modules().items()
+        for other in others
+        if part_of(other) not in {part_of(module), "core", "errors", "__init__"}
+        and part_of(other) not in ALLOWED[part_of(module)]
+    }
+    assert wrong == set()
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    TopologicalSorter(modules()).prepare()
+
+
+def test_no_function_hides_an_import() -> None:
+    functions = ast.FunctionDef | ast.AsyncFunctionDef
+    hidden = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in ROOT.rglob("*.py")
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, functions)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    assert hidden == []
