@@ -167,7 +167,7 @@ def killed_once(
     goal = int(CASES_KILLED * moment)
     while process.poll() is None and other.stats()["answered"] < goal:
         time.sleep(0.002)
-    process.kill()  # taskset has become the command: this is its process
+    process.kill()
     process.communicate()
     run_id = _newest_run(made, data)
     if run_id is None:  # killed before the run was accepted: nothing was asked
