@@ -5,18 +5,20 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from support.running import Bench, refuse
 from weighbridge.core.run import FINISHED, Run, RunState
 from weighbridge.datasets.frame import SEGMENT
-from weighbridge.errors import Conflict, Unavailable
+from weighbridge.errors import Conflict, OutOfSpace, Unavailable
+from weighbridge.jobs import delivery, recorder
 from weighbridge.jobs import worker as worker_module
 from weighbridge.jobs.loading import LoadedRun, load_run
 from weighbridge.jobs.worker import Worker
 from weighbridge.services.runs import Runs
-from weighbridge.store import workers
+from weighbridge.store import runs, workers
 from weighbridge.store.engine import Store
 
 
@@ -201,6 +203,40 @@ async def test_failed_cases_of_an_ended_run_are_retried_by_the_worker(bench: Ben
         run = await ended(bench, run_id)
     assert run.progress.failed == 0
     assert len(bench.model.asked) == 33
+
+
+async def test_a_full_disk_ends_the_run_as_soon_as_that_can_be_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object, **__: object) -> None:
+        raise OutOfSpace("no room left in the database")
+
+    monkeypatch.setattr(worker_module, "WAIT_S", 0.05)
+    run_id = await bench.queue(cases=600)
+    async with working(bench):
+        with monkeypatch.context() as patch:
+            patch.setattr(recorder, "record_group", full)
+            patch.setattr(delivery, "move_run", full)
+            moved = runs.move_run
+
+            async def full_at_the_end(*arguments: Any, **named: Any) -> bool:
+                if RunState.FAILED in arguments:
+                    raise OutOfSpace("no room left in the database")
+                return await moved(*arguments, **named)
+
+            patch.setattr(runs, "move_run", full_at_the_end)
+            await asked(bench, 1)
+            await asyncio.sleep(0.5)
+            paid = len(bench.model.asked)
+            await asyncio.sleep(0.3)
+            assert len(bench.model.asked) == paid  # nothing more is asked while it is full
+        async with asyncio.timeout(20):
+            while (run := await Runs(bench.store).get(bench.caller, run_id)).state not in FINISHED:
+                await asyncio.sleep(0.02)
+        assert (run.state, run.reason) == (RunState.FAILED, "no room left in the database")
+        await Runs(bench.store).resume(bench.caller, run_id)
+        run = await ended(bench, run_id)
+    assert (run.state, run.progress.done) == (RunState.SUCCEEDED, 600)
 
 
 async def test_a_budget_stops_a_queued_run_cleanly(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 from typing import IO, TypeVar
 
 from weighbridge.core.run import FINISHED, RunState
-from weighbridge.errors import Conflict, Unavailable, WeighbridgeError
+from weighbridge.errors import Conflict, OutOfSpace, Unavailable, WeighbridgeError
 from weighbridge.jobs.delivery import conclude, deliver
 from weighbridge.jobs.execution import Execution, Stop
 from weighbridge.jobs.loading import load_run
@@ -250,8 +250,16 @@ class Worker:
         task.add_done_callback(self._background.discard)
 
     async def _fail(self, run_id: str, round_: int, reason: str) -> None:
-        async with self._store.begin() as connection:
-            await runs.move_run(connection, run_id, RunState.FAILED, reason, round_=round_)
+        """End the run with this reason. On a full disk not even that can be written: it is tried
+        until it can, and nothing is asked in the meantime."""
+        while True:
+            try:
+                async with self._store.begin() as connection:
+                    await runs.move_run(connection, run_id, RunState.FAILED, reason, round_=round_)
+                return
+            except (Unavailable, OutOfSpace) as error:
+                log.warning("run %s cannot be ended: %s", run_id, error)
+                await asyncio.sleep(WAIT_S)
 
     async def _submit(self) -> None:
         """Bring queued runs to the queue: the run's row is what counts, so that accepting a run
