@@ -165,6 +165,20 @@ async def test_a_run_whose_budget_is_used_up_asks_nothing_when_it_is_resumed(ben
     assert len(bench.model.asked) == asked == 10
 
 
+async def test_a_budget_that_the_last_case_uses_up_stops_nothing(bench: Bench) -> None:
+    run_id = await bench.queue(cases=10, budget={"tokens": 120}, concurrency=1)
+    assert await execute(bench, run_id) is RunState.SUCCEEDED
+
+
+async def test_a_budget_does_not_keep_a_complete_run_from_its_report(bench: Bench) -> None:
+    run_id = await bench.queue(cases=10, budget={"tokens": 120}, concurrency=1)
+    loaded = await bench.load(run_id)
+    async with Execution(loaded, bench.store) as execution:
+        assert await execution.do_shard(loaded.plan[0])
+    assert await execute(bench, run_id) is RunState.SUCCEEDED
+    assert len(bench.model.asked) == 10
+
+
 async def test_cancelling_from_elsewhere_takes_effect_within_a_second(bench: Bench) -> None:
     bench.model.latency_s = 30.0
     run_id = await bench.queue(cases=50)

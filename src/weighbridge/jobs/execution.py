@@ -5,7 +5,6 @@ the others of the `concurrency` calls are already in the next shard.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from weighbridge.core.case import Case
@@ -83,7 +82,6 @@ class Execution:
         self.ungraded = loaded.run.progress.ungraded
         self.spending = Spending(loaded.evaluation.budget, loaded.run.usage)
         self.stopped: Stop | None = None
-        self.on_stop: list[Callable[[], None]] = []
 
     async def __aenter__(self) -> "Execution":
         self._recorder = Recorder(
@@ -110,14 +108,14 @@ class Execution:
         Returns:
             True when every case of it has a durable outcome, False when the run was stopped.
         """
-        if self.stopped is not None or self.spending.exhausted:
-            self._stop_when_exhausted()
+        if self.stopped is not None:
             return False
         loaded = self.loaded
         async with self._store.begin() as connection:
             done = await positions_done(connection, loaded.run.id, shard)
         if len(done) == len(shard):
             return True
+        self.check_budget()
         rows = await read_segment(self._store.blobs, loaded.dataset.frame, shard.segment)
         if self.stopped is not None:  # meanwhile
             return False
@@ -148,8 +146,6 @@ class Execution:
             self._abort = asyncio.get_running_loop().call_later(grace_s, self._abort_calls)
         else:
             self._release_tickets()
-        for callback in self.on_stop:
-            callback()
 
     async def drained(self) -> None:
         """After `stop`: wait until no call is in flight any more."""
@@ -162,13 +158,10 @@ class Execution:
         await self.drained()
         await self._recorder.flushed()
 
-    def _stop_when_exhausted(self) -> None:
-        if self.spending.exhausted:
-            self.stop(Stop(RunState.CANCELLED, "budget"), DRAIN_GRACE_S)
-
     def check_budget(self) -> None:
-        """Stop if other workers' spending has used the budget up."""
-        self._stop_when_exhausted()
+        """Stop if the budget is used up, by this process or others, before the cases are done."""
+        if self.spending.exhausted and self.done < self.loaded.run.progress.total:
+            self.stop(Stop(RunState.CANCELLED, "budget"), DRAIN_GRACE_S)
 
     def _grow_pool(self) -> None:
         wanted = min(self.loaded.evaluation.concurrency, self._queue.qsize() + self.in_flight)
@@ -212,7 +205,7 @@ class Execution:
                     self.failed += 1
                 break
         self.spending.add(record.usage)
-        self._stop_when_exhausted()
+        self.check_budget()
 
     def _note_failure(self, record: Record) -> None:
         failure = record.failure
