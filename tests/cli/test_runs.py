@@ -101,6 +101,22 @@ def test_exports_hold_every_outcome_in_order(cli: Cli, folder: Path) -> None:
     assert sorted(path.name for path in folder.glob("*out*")) == ["out.parquet"]
 
 
+def test_a_csv_holds_cells_as_they_are_even_where_a_spreadsheet_sees_formulas(
+    cli: Cli, folder: Path
+) -> None:
+    cells = ["=1+1", "+1", "-2", "@x", "\t=x", 'a "b", c;\r\nd', "é漢🎉", "a\u2028b"]
+    rows = [{"country": cell, "capital": "x"} for cell in cells]
+    (folder / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "qa.yaml").write_text(
+        "data: q.jsonl\nmodel: parrot\nprompt: '{country}'\ntarget: capital\nscorers: [exact]\n"
+    )
+    assert cli("run", "qa.yaml", "--quiet").code == 0
+    said = cli("export", "latest", "--format", "csv", "-o", "out.csv")
+    assert said.code == 0, said.err
+    with (folder / "out.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["input.country"] for row in csv.DictReader(file)] == cells
+
+
 def test_an_export_that_breaks_leaves_no_file(
     cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

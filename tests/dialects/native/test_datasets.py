@@ -53,6 +53,26 @@ async def test_an_uploaded_file_can_be_evaluated(client: httpx2.AsyncClient) -> 
     assert answer.json()["runs"][0]["progress"]["total"] == 2
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"prompt": "say {question}"}, "`question`"),
+        ({"target": "solution"}, "`solution`"),
+        ({"id": "answer"}, "same id"),
+    ],
+)
+async def test_an_uploaded_file_that_does_not_fit_is_refused_and_nothing_is_started(
+    client: httpx2.AsyncClient, changes: dict[str, str], says: str
+) -> None:
+    content = CSV + b"also,ja\n"
+    dataset = (await client.post("/datasets", files={"file": ("a.csv", content)})).json()
+    spec = {key: value for key, value in SPEC.items() if key != "cases"}
+    answer = await client.post("/evaluations", json=spec | {"data": dataset["id"]} | changes)
+    assert says in problem(answer, 422)["detail"]
+    for path in ("/runs", "/evaluations"):
+        assert (await client.get(path)).json()["data"] == []
+
+
 async def test_name_and_format_can_be_said(client: httpx2.AsyncClient) -> None:
     answer = await client.post(
         "/datasets",
