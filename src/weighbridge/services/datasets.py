@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -109,18 +110,26 @@ class Datasets:
             Invalid: the file cannot be read as data, or lacks what the evaluation needs.
         """
 
-        def look() -> int:
-            return sum(1 for _ in check_rows(open_rows(path), evaluation))
+        abandoned = threading.Event()
 
-        return await asyncio.to_thread(look)
+        def look() -> int:
+            return sum(1 for _ in check_rows(_unless(abandoned, open_rows(path)), evaluation))
+
+        try:
+            return await asyncio.to_thread(look)
+        finally:
+            abandoned.set()
 
     async def _keep(
         self, caller: Caller, name: str, rows: Callable[[], Rows], check: Check | None
     ) -> Dataset:
         handle, temporary = tempfile.mkstemp(dir=self._store.folder, prefix=".incoming-")
         path = Path(temporary)
+        abandoned = threading.Event()
         try:
-            frame = await asyncio.to_thread(_write, handle, rows, check)
+            frame = await asyncio.to_thread(
+                _write, handle, lambda: _unless(abandoned, rows()), check
+            )
             key = datasets.blob_key(frame.sha256)
             if not await self._store.blobs.exists(key):
                 await self._store.blobs.take_file(key, path)
@@ -131,6 +140,7 @@ class Datasets:
                 raise OutOfSpace("no room left on the disk for this data set") from error
             raise Invalid(f"cannot read {name}: {error.strerror or error}") from error
         finally:
+            abandoned.set()
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
@@ -143,6 +153,15 @@ def _write(handle: int, rows: Callable[[], Rows], check: Check | None) -> FrameI
     if frame.rows == 0:
         raise Invalid("the data set has no rows; it needs at least one")
     return frame
+
+
+def _unless(abandoned: threading.Event, rows: Rows) -> Iterator[dict[str, Any]]:
+    """The rows, until nobody waits for them any more: a thread cannot be cancelled, and the process
+    could not end before it."""
+    for row in rows:
+        if abandoned.is_set():
+            raise Invalid("the import was abandoned")
+        yield row
 
 
 def _drain(segments: list[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
