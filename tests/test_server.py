@@ -225,6 +225,8 @@ async def test_an_address_that_is_taken_or_not_there_is_refused(tmp_path: Path) 
         with pytest.raises(Invalid, match=f"port {port}"):
             async with serving_here(Settings(data=tmp_path, port=port, worker=False)):
                 pass
+    async with open_services(Settings(data=tmp_path)) as services:
+        assert not await services.keys.exist()  # none was shown that nobody would see again
     with pytest.raises(Invalid, match="no such address"):
         async with serving_here(Settings(data=tmp_path, host="x" * 64, worker=False)):
             pass

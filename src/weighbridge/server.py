@@ -49,11 +49,13 @@ async def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
     """
     async with open_services(settings) as services:
         addresses = await _resolve(settings.host, settings.port)
-        await _ensure_key(services, addresses, announce)
+        await _refuse_open_door(services, addresses)
         with contextlib.ExitStack() as closing:
             listeners = _listen(settings.host, addresses)
             for listener in listeners:
                 closing.callback(listener.close)
+            # Only now: a key that is shown by a start that then fails is a key that is lost.
+            await _ensure_key(services, announce)
             worker = _make_worker(services) if settings.worker else None
             with _stopped_by_signals() as stop:
                 if worker is not None:
@@ -108,9 +110,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _ensure_key(
-    services: Services, addresses: list[tuple[int, Any]], announce: Callable[[str], None]
-) -> None:
+async def _refuse_open_door(services: Services, addresses: list[tuple[int, Any]]) -> None:
     given = services.settings.api_key
     if given is None and not _loopback_only(addresses) and not await services.keys.exist():
         raise Invalid(
@@ -118,6 +118,10 @@ async def _ensure_key(
             "yet: set WEIGHBRIDGE_API_KEY, or make one with `weighbridge keys create`, or listen "
             "on 127.0.0.1"
         )
+
+
+async def _ensure_key(services: Services, announce: Callable[[str], None]) -> None:
+    given = services.settings.api_key
     made = await services.keys.ensure_first_key(given.get_secret_value() if given else None)
     if made is not None:
         announce(f"the administrator's API key, shown this once: {made}")
