@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from weighbridge.core.run import FINISHED, RunState
 from weighbridge.errors import Conflict, OutOfSpace, Unavailable, WeighbridgeError
@@ -119,7 +119,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for shared in list(self._shared.values()):
-            await shared.execution.__aexit__()
+            await shared.execution.close()
         self._shared.clear()
         with contextlib.suppress(WeighbridgeError):
             async with self._store.begin() as connection:
@@ -193,7 +193,7 @@ class Worker:
             if execution.stopped is not None:
                 if execution.stopped.state is None:
                     # Shutting down: to return now would mark the shard as done.
-                    await asyncio.Event().wait()
+                    await _never_return()
                 if not shared.concluded:
                     shared.concluded = True
                     await execution.settled()  # other shards may have calls in flight
@@ -205,7 +205,7 @@ class Worker:
     async def _open(self, run_id: str, round_: int) -> _Shared | None:
         """The execution of this round of the run in this process; None when the round is over."""
         if self._stopping:
-            await asyncio.Event().wait()
+            await _never_return()
         await self._end_earlier_rounds(run_id, round_)
         async with self._opening:
             shared = self._shared.get((run_id, round_))
@@ -216,7 +216,7 @@ class Worker:
                     return None
                 loaded = await load_run(self._store, self._models, run_id)
                 execution = Execution(loaded, self._store, self._slots)
-                await execution.__aenter__()
+                execution.open()
                 shared = self._shared[(run_id, round_)] = _Shared(execution)
                 self._watch.add(execution)
             shared.users += 1
@@ -245,7 +245,7 @@ class Worker:
     def _close_soon(self, run_id: str, round_: int, shared: _Shared) -> None:
         self._shared.pop((run_id, round_), None)
         self._watch.remove(shared.execution)
-        task = asyncio.create_task(_close(shared.execution))
+        task = asyncio.create_task(shared.execution.close())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
@@ -310,6 +310,19 @@ class Worker:
         os._exit(EXIT_LEASE_LOST)
 
 
+_parked: set[asyncio.Task[Any]] = set()
+
+
+async def _never_return() -> None:
+    """Leave the workflow unfinished, for the next start. The task is held until the loop ends it:
+    one that nobody holds is collected as garbage in the middle of the queue's own code."""
+    task = asyncio.current_task()
+    if task is not None:
+        _parked.add(task)
+        task.add_done_callback(_parked.discard)
+    await asyncio.Event().wait()
+
+
 async def _forever(every_s: float, do: Callable[[], Awaitable[None]]) -> None:
     """Do something again and again; what it raises is logged, and does not end it."""
     while True:
@@ -320,10 +333,6 @@ async def _forever(every_s: float, do: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("a duty of the worker failed; it is tried again in %s s", every_s)
         await asyncio.sleep(every_s)
-
-
-async def _close(execution: Execution) -> None:
-    await execution.__aexit__()
 
 
 def _lock_folder(store: Store) -> IO[str]:
