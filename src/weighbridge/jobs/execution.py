@@ -59,7 +59,7 @@ class Execution:
         slots: calls in flight that this run shares with the others of the process; None: only the
             limit of the evaluation itself.
 
-    Use as an async context manager: leaving it stops the pool and writes what is left.
+    Use as an async context manager, or `open` it and `close` it.
     """
 
     def __init__(
@@ -84,12 +84,20 @@ class Execution:
         self.stopped: Stop | None = None
 
     async def __aenter__(self) -> "Execution":
-        self._recorder = Recorder(
-            self._store, self.loaded.run.workspace_id, self.loaded.run.id, self._store_failed
-        )
+        self.open()
         return self
 
     async def __aexit__(self, *_exception: object) -> None:
+        await self.close()
+
+    def open(self) -> None:
+        """Be ready for shards."""
+        self._recorder = Recorder(
+            self._store, self.loaded.run.workspace_id, self.loaded.run.id, self._store_failed
+        )
+
+    async def close(self) -> None:
+        """Stop the pool and write what is left."""
         for task in self._pool:
             task.cancel()
         await asyncio.gather(*self._pool, return_exceptions=True)

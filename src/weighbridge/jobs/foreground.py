@@ -17,7 +17,7 @@ from weighbridge.jobs.execution import Execution, Stop
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.watch import Watch
 from weighbridge.store.engine import Store
-from weighbridge.store.runs import move_run, owner_of, read_state, take_ownership
+from weighbridge.store.runs import move_run, read_state, take_ownership
 
 log = logging.getLogger(__name__)
 OWNED_FOR_S = 20.0
@@ -92,14 +92,11 @@ async def own(store: Store, run_id: str) -> str:
     owner = this_process()
     async with store.begin() as connection:
         other = await take_ownership(connection, run_id, owner, OWNED_FOR_S)
+    if other is not None and _is_dead(other):
+        async with store.begin() as connection:
+            other = await take_ownership(connection, run_id, owner, OWNED_FOR_S, instead_of=other)
     if other is None:
         return owner
-    if _is_dead(other):
-        async with store.begin() as connection:
-            if await owner_of(connection, run_id) == other:
-                await take_ownership(connection, run_id, other, -1.0)
-                await take_ownership(connection, run_id, owner, OWNED_FOR_S)
-                return owner
     raise Conflict(
         f"the run {run_id} is being executed by {other}; stop that process, or wait "
         f"{OWNED_FOR_S:.0f} s after it has died, and resume again"

@@ -247,16 +247,7 @@ def _logprobs(found: Any) -> tuple[TokenLogprob, ...] | None:
         return None
     try:
         if isinstance(found.get("content"), list):
-            return tuple(
-                TokenLogprob(
-                    entry["token"],
-                    entry["logprob"],
-                    tuple(
-                        (top["token"], top["logprob"]) for top in entry.get("top_logprobs") or ()
-                    ),
-                )
-                for entry in found["content"]
-            )
+            return tuple(_logprob(entry) for entry in found["content"])
         if isinstance(found.get("tokens"), list):
             return _older_logprobs(found)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, insert, or_, select, update
@@ -153,9 +153,18 @@ async def queued_runs(connection: AsyncConnection) -> list[tuple[str, int]]:
 
 
 async def take_ownership(
-    connection: AsyncConnection, run_id: str, owner: str, seconds: float
+    connection: AsyncConnection,
+    run_id: str,
+    owner: str,
+    seconds: float,
+    *,
+    instead_of: str | None = None,
 ) -> str | None:
     """Execute this run outside the queue, as its only executor.
+
+    Args:
+        seconds: how long it is ours unless this is said again.
+        instead_of: an owner that is known to be dead, whose time need not be up.
 
     Returns:
         None when it is ours now; else the owner whose time is not up.
@@ -164,22 +173,17 @@ async def take_ownership(
         update(runs)
         .where(
             runs.c.id == run_id,
-            or_(runs.c.owner.is_(None), runs.c.owner == owner, runs.c.owned_until < now()),
+            or_(
+                runs.c.owner.is_(None),
+                runs.c.owner.in_([owner, instead_of or owner]),
+                runs.c.owned_until < now(),
+            ),
         )
         .values(owner=owner, owned_until=now() + timedelta(seconds=seconds))
     )
     if result.rowcount == 1:
         return None
     return await connection.scalar(select(runs.c.owner).where(runs.c.id == run_id)) or "another"
-
-
-async def release_ownership(connection: AsyncConnection, run_id: str, owner: str) -> None:
-    """Let others execute the run."""
-    await connection.execute(
-        update(runs)
-        .where(runs.c.id == run_id, runs.c.owner == owner)
-        .values(owner=None, owned_until=None)
-    )
 
 
 async def owner_of(connection: AsyncConnection, run_id: str) -> str | None:
@@ -265,10 +269,3 @@ def _run(row: RowMapping) -> Run:
         started_at=row["started_at"],
         finished_at=row["finished_at"],
     )
-
-
-def duration_s(run: Run, moment: datetime) -> float | None:
-    """Seconds the run has been or was worked on, None before it began."""
-    if run.started_at is None:
-        return None
-    return ((run.finished_at or moment) - run.started_at).total_seconds()
