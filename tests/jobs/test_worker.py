@@ -105,12 +105,14 @@ async def test_a_run_cancelled_and_resumed_at_once_pays_for_no_case_twice(bench:
 
 
 async def test_the_metrics_of_a_stopped_run_count_the_last_calls_in_flight(bench: Bench) -> None:
+    last_shard = 44
+
     async def answer(question: str, _: int) -> str:
+        await asked(bench, SEGMENT + last_shard)  # both shards are in flight, in whatever order
         await asyncio.sleep(0.0 if int(question.split()[1]) >= SEGMENT else 0.3)
         return question
 
     bench.model.answer = answer
-    last_shard = 44
     run_id = await bench.queue(
         cases=SEGMENT + last_shard, concurrency=SEGMENT + last_shard, budget={"tokens": 12 * 44}
     )
