@@ -66,7 +66,7 @@ def _lines() -> Iterator[str]:
     yield "|---|---|---|"
     for name, scorer in SCORERS.items():
         summary = _parts(scorer)[0].split("\n\n")[0].removesuffix(".").replace("\n", " ")
-        yield f"| [`{name}`](#{name}) | {summary} | {scorer.metric} |"
+        yield f"| [`{name}`](#{name}) | {summary} | {_metric(scorer)} |"
     yield ""
     for name, scorer in SCORERS.items():
         yield from _section(name, scorer)
@@ -79,7 +79,7 @@ def _section(name: str, scorer: Any) -> Iterator[str]:
     yield ""
     yield description
     yield ""
-    yield f"Version {scorer.version}. Metric: {scorer.metric}."
+    yield f"Version {scorer.version}. Metric: {_metric(scorer)}."
     yield ""
     options = dataclasses.fields(scorer)
     if not options:
@@ -93,6 +93,12 @@ def _section(name: str, scorer: Any) -> Iterator[str]:
         kind, default = _type_name(hints[option.name]), _shown(option.default)
         yield f"| `{option.name}` | {kind} | {default} | {meanings[option.name]} |"
     yield ""
+
+
+def _metric(scorer: Any) -> str:
+    """Of the class; a judge's may depend on its options."""
+    metric = inspect.getattr_static(scorer, "metric", None)
+    return metric if isinstance(metric, str) else "accuracy or mean, by its options"
 
 
 def _parts(scorer: Any) -> tuple[str, dict[str, str]]:

@@ -15,7 +15,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings": set(),
     "statistics": set(),
     "datasets": set(),
-    "scorers": set(),
+    "scorers": {"providers"},  # a judge asks through `providers.base`
     "providers": set(),
     "store": {"datasets"},
     "reports": {"statistics"},

@@ -133,6 +133,11 @@ class EvaluationSpec(_Strict):
         description="How answers are graded: a scorer's name, or `{name: {option: value}}`, with "
         "`as: key` beside the name to call its scores something else.",
     )
+    judge: ModelName | None = Field(
+        default=None,
+        description="The model that judges where a scorer names none; otherwise the default judge "
+        "of the installation, or `embedded`.",
+    )
     params: dict[str, JsonValue] = Field(
         default_factory=dict,
         description="Sent to the model as they are (`temperature`, `max_tokens`, `seed`…).",
@@ -208,6 +213,7 @@ class EvaluationSpec(_Strict):
             budget=Budget(self.budget.usd, self.budget.tokens),
             timeout_s=self.timeout,
             limit=self.limit,
+            judge=self.judge,
             metadata={**self.metadata},
         )
 

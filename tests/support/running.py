@@ -9,6 +9,7 @@ from weighbridge.core.caller import Caller
 from weighbridge.core.outcome import Failed, Usage
 from weighbridge.jobs.loading import LoadedRun, load_run
 from weighbridge.providers.base import CallFailed, ChatRequest, Reply
+from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.model import Models
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.evaluations import Evaluations, Owner
@@ -53,6 +54,8 @@ class FakeModels:
 
     def __init__(self, model: FakeModel) -> None:
         self._model = model
+
+    catalog = Catalog(None, {})
 
     async def get(self, name: str) -> FakeModel:
         return self._model

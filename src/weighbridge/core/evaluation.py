@@ -62,6 +62,7 @@ class Evaluation:
         budget: where to stop.
         timeout_s: the most seconds one call may take before it counts as failed.
         limit: the most cases taken from the data set, None for all.
+        judge: the model that judges where a scorer names none; None: no scorer needs one.
     """
 
     name: str
@@ -79,4 +80,5 @@ class Evaluation:
     budget: Budget = field(default_factory=Budget)
     timeout_s: float = 120.0
     limit: int | None = None
+    judge: str | None = None
     metadata: dict[str, Json] = field(default_factory=dict)

@@ -47,6 +47,8 @@ class Answer:
         latency_s: seconds from sending the successful request to having its whole reply.
         usage: tokens, calls and cost, retries included.
         model: the model name the endpoint says it used.
+        details: what else came with it and is kept: `thinking` (the model's own, as text), `images`
+            (references to blobs), `options` (log-likelihood of each choice)…
     """
 
     text: str
@@ -54,6 +56,7 @@ class Answer:
     latency_s: float = 0.0
     usage: Usage = field(default_factory=Usage)
     model: str | None = None
+    details: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +67,16 @@ class Scored:
         value: the score; 0 to 1 for everything that is a rate, unbounded otherwise.
         label: the word behind the value, where there is one (a choice letter, a judge's verdict).
         explanation: why, in a sentence.
+        confidence: how sure the judge is of it, 0 to 1; None where nobody says.
+        details: what the verdict rests on, for people and for breakdowns: `judge` (who gave it),
+            `expected` (the reference label), `evidence` (quotes), `votes` (of a jury's members)…
     """
 
     value: float
     label: str | None = None
     explanation: str | None = None
+    confidence: float | None = None
+    details: JsonObject | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from weighbridge.core.evaluation import Evaluation
-from weighbridge.core.json import Json
+from weighbridge.core.json import Json, JsonObject
 
 
 def pin(
@@ -17,6 +17,7 @@ def pin(
     dataset_sha256: str,
     model_identity: Json,
     scorer_versions: Mapping[str, int],
+    judging: JsonObject | None = None,
 ) -> str:
     """The pin of one run.
 
@@ -26,6 +27,8 @@ def pin(
             endpoint's name of it), as JSON and without secrets.
         dataset_sha256: hash of the frame of cases.
         scorer_versions: version of each scorer, by its name; those not used are ignored.
+        judging: what tells the judges from others: identities of their models, hashes of their
+            prompts; None or empty when nothing is judged by a model.
 
     Returns:
         64 hexadecimal digits.
@@ -34,7 +37,7 @@ def pin(
         KeyError: a scorer of the evaluation has no version.
         ValueError: a number that JSON cannot say (NaN or an infinity).
     """
-    determining = {
+    determining: dict[str, Json] = {
         "dataset": dataset_sha256,
         "model": model_identity,
         "messages": [
@@ -57,6 +60,8 @@ def pin(
         "reducer": str(evaluation.reducer),
         "limit": evaluation.limit,
     }
+    if judging:
+        determining["judging"] = judging
     return hashlib.sha256(canonical_json(determining)).hexdigest()
 
 

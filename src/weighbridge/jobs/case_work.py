@@ -2,14 +2,23 @@
 
 import logging
 from collections.abc import Mapping
+from typing import cast
 
 from weighbridge.core.case import Case
 from weighbridge.core.evaluation import Evaluation, PromptMessage
 from weighbridge.core.outcome import Answer, Failed, Outcome, Record, Usage
 from weighbridge.core.prompt import Template
-from weighbridge.providers.base import CallFailed, ChatRequest, ImagePart, Message, Part, Reply
-from weighbridge.providers.model import Model
-from weighbridge.scorers.base import Scorer
+from weighbridge.providers.base import (
+    Askable,
+    CallFailed,
+    ChatRequest,
+    ImagePart,
+    Message,
+    Part,
+    Reply,
+)
+from weighbridge.scorers.base import AnyScorer, Judge, Scorer
+from weighbridge.scorers.panel import Panel
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +30,23 @@ class CaseWork:
         evaluation: what to do.
         model: whom to ask.
         scorers: by key, in the order of the evaluation.
+        judges: models that the judges among them ask, by the name they say.
     """
 
-    def __init__(self, evaluation: Evaluation, model: Model, scorers: Mapping[str, Scorer]) -> None:
+    def __init__(
+        self,
+        evaluation: Evaluation,
+        model: Askable,
+        scorers: Mapping[str, AnyScorer],
+        judges: Mapping[str | None, Askable],
+    ) -> None:
         self._evaluation = evaluation
         self._model = model
-        self._scorers = tuple(scorers.items())
+        # Sorted out once: asking a protocol whether an object follows it is slow.
+        self._scorers = tuple(
+            (key, scorer, isinstance(scorer, Judge)) for key, scorer in scorers.items()
+        )
+        self._judges = judges
         self._messages = tuple(_MessageTemplate(message) for message in evaluation.messages)
 
     async def do(self, case: Case, epoch: int) -> Record:
@@ -42,11 +62,11 @@ class CaseWork:
             return _unanswered(case, epoch, failure, Usage())
         answer = Answer(reply.text, reply.finish_reason, reply.latency_s, reply.usage, reply.model)
         outcomes: dict[str, Outcome] = {}
-        for key, scorer in self._scorers:
-            outcomes[key] = await _score(scorer, answer, case)
-        return Record(
-            case.position, case.id, epoch, answer, outcomes, None, reply.usage, case.cluster
-        )
+        panel = Panel(self._judges, self._evaluation.timeout_s)
+        for key, scorer, is_judge in self._scorers:
+            outcomes[key] = await _score(scorer, answer, case, panel if is_judge else None)
+        usage = reply.usage + panel.usage if panel.usage.calls else reply.usage
+        return Record(case.position, case.id, epoch, answer, outcomes, None, usage, case.cluster)
 
     async def _ask(self, case: Case, epoch: int) -> Reply:
         evaluation = self._evaluation
@@ -63,9 +83,11 @@ def _unanswered(case: Case, epoch: int, failure: Failed, usage: Usage) -> Record
     return Record(case.position, case.id, epoch, None, {}, failure, usage, case.cluster)
 
 
-async def _score(scorer: Scorer, answer: Answer, case: Case) -> Outcome:
+async def _score(scorer: AnyScorer, answer: Answer, case: Case, panel: Panel | None) -> Outcome:
     try:
-        return await scorer.score(answer, case)
+        if panel is not None:
+            return await cast("Judge", scorer).judge(answer, case, panel)
+        return await cast("Scorer", scorer).score(answer, case)
     except CallFailed as error:
         return error.failure
     except Exception as error:

@@ -68,7 +68,7 @@ class Execution:
         self.loaded = loaded
         self._store = store
         self._slots = slots or asyncio.Semaphore(loaded.evaluation.concurrency)
-        self._work = CaseWork(loaded.evaluation, loaded.model, loaded.scorers)
+        self._work = CaseWork(loaded.evaluation, loaded.model, loaded.scorers, loaded.judges)
         self._queue: asyncio.Queue[tuple[_Ticket, Case]] = asyncio.Queue()
         self._tickets: set[_Ticket] = set()
         self._pool: list[asyncio.Task[None]] = []

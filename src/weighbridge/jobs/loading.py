@@ -8,8 +8,10 @@ from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
 from weighbridge.datasets.frame import SEGMENT
 from weighbridge.errors import NotFound
-from weighbridge.providers.model import Model, Models
-from weighbridge.scorers.base import Scorer
+from weighbridge.providers.base import Askable
+from weighbridge.providers.declared import RESERVED_NAME
+from weighbridge.providers.model import Models
+from weighbridge.scorers.base import AnyScorer
 from weighbridge.spec import parse_spec
 from weighbridge.store.datasets import Dataset, find_dataset
 from weighbridge.store.engine import Store
@@ -25,6 +27,8 @@ class LoadedRun:
         round: how often it had been queued when it was read: a later round is another execution.
         plan: its shards.
         scorers: by key, in the evaluation's order.
+        judges: the models that judges among them ask, by the name they say (None: the
+            evaluation's `judge`).
     """
 
     run: Run
@@ -32,8 +36,9 @@ class LoadedRun:
     evaluation: Evaluation
     dataset: Dataset
     plan: Plan
-    model: Model
-    scorers: dict[str, Scorer]
+    model: Askable
+    scorers: dict[str, AnyScorer]
+    judges: dict[str | None, Askable]
 
 
 def plan_of(evaluation: Evaluation, rows: int) -> Plan:
@@ -60,6 +65,7 @@ async def load_run(store: Store, models: Models, run_id: str) -> LoadedRun:
     if not stored or not dataset:
         raise NotFound(f"the evaluation of the run {run_id} is gone")
     evaluation = replace(parse_spec(stored.spec).to_evaluation(), models=(run.model,))
+    scorers = {spec.key: scorer_table.build(spec) for spec in evaluation.scorers}
     return LoadedRun(
         run=run,
         round=round_,
@@ -67,5 +73,9 @@ async def load_run(store: Store, models: Models, run_id: str) -> LoadedRun:
         dataset=dataset,
         plan=plan_of(evaluation, dataset.frame.rows),
         model=await models.get(run.model),
-        scorers={spec.key: scorer_table.build(spec) for spec in evaluation.scorers},
+        scorers=scorers,
+        judges={
+            name: await models.get(name or evaluation.judge or RESERVED_NAME)
+            for name in scorer_table.asked_by(scorers.values())
+        },
     )

@@ -150,3 +150,34 @@ class Provider(Protocol):
     async def close(self) -> None:
         """Let go of connections and child processes. May be called twice."""
         ...
+
+
+class Askable(Protocol):
+    """A model as those see it who ask: limits, tries, prices and perhaps a cache are behind it.
+    `providers.model.Model` is the one that asks for real.
+
+    Attributes:
+        name: what callers say. identity: what pins it, without secrets.
+        has_price: whether it can be told what a call costs.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def identity(self) -> JsonObject: ...
+
+    @property
+    def has_price(self) -> bool: ...
+
+    async def chat(self, request: ChatRequest, *, timeout_s: float) -> Reply:
+        """Continue a chat by one message; raises `CallFailed`."""
+        ...
+
+    async def complete(self, request: CompletionRequest, *, timeout_s: float) -> Reply:
+        """Continue a text; raises `CallFailed`."""
+        ...
+
+    async def embed(self, texts: Sequence[str], *, timeout_s: float) -> Embeddings:
+        """Turn texts into vectors; raises `CallFailed`."""
+        ...

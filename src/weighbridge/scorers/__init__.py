@@ -7,15 +7,25 @@ from typing import Protocol
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.suggest import did_you_mean
-from weighbridge.scorers.base import Scorer
+from weighbridge.scorers.base import AnyScorer, Judge, Scorer
 from weighbridge.scorers.choice import Choice
 from weighbridge.scorers.numbers import Numeric
 from weighbridge.scorers.options import OptionError, changed_options, check_options
 from weighbridge.scorers.text import F1, Exact, Includes, Regex
 
-__all__ = ["SCORERS", "OptionError", "Scorer", "build", "find", "spec_of", "versions"]
+__all__ = [
+    "SCORERS",
+    "OptionError",
+    "Scorer",
+    "asked_by",
+    "build",
+    "find",
+    "spec_of",
+    "versions",
+    "wordings",
+]
 
-SCORERS: dict[str, type[Scorer]] = {
+SCORERS: dict[str, type[AnyScorer]] = {
     "exact": Exact,
     "includes": Includes,
     "regex": Regex,
@@ -27,10 +37,10 @@ SCORERS: dict[str, type[Scorer]] = {
 
 
 class _Loadable(Protocol):
-    def load(self) -> type[Scorer]: ...
+    def load(self) -> type[AnyScorer]: ...
 
 
-def find(name: str) -> type[Scorer]:
+def find(name: str) -> type[AnyScorer]:
     """The scorer called `name`: of the table, or else of an installed package.
 
     Raises:
@@ -49,7 +59,7 @@ def find(name: str) -> type[Scorer]:
     return installed[name].load()
 
 
-def build(spec: ScorerSpec) -> Scorer:
+def build(spec: ScorerSpec) -> AnyScorer:
     """The scorer of a spec.
 
     Raises:
@@ -66,7 +76,7 @@ def build(spec: ScorerSpec) -> Scorer:
         raise OptionError("", str(error)) from error
 
 
-def spec_of(scorer: Scorer) -> JsonObject:
+def spec_of(scorer: AnyScorer) -> JsonObject:
     """The options of a scorer that differ from their defaults: what is stored of it, beside its
     name. `build` makes an equal scorer of it."""
     return changed_options(scorer)
@@ -79,3 +89,15 @@ def versions(specs: Iterable[ScorerSpec]) -> dict[str, int]:
         OptionError: a name that no scorer has.
     """
     return {spec.name: find(spec.name).version for spec in specs}
+
+
+def asked_by(scorers: Iterable[AnyScorer]) -> tuple[str | None, ...]:
+    """Names of the models that the judges among these scorers ask, each once; None stands for the
+    evaluation's `judge`."""
+    names = (name for scorer in scorers if isinstance(scorer, Judge) for name in scorer.asks)
+    return tuple(dict.fromkeys(names))
+
+
+def wordings(scorers: Mapping[str, AnyScorer]) -> JsonObject:
+    """Hashes of the prompts of the judges among these scorers, by the scorer's key, for the pin."""
+    return {key: scorer.wording for key, scorer in scorers.items() if isinstance(scorer, Judge)}

@@ -1,31 +1,72 @@
-"""What a scorer is: a frozen dataclass whose fields are its options, with one method."""
+"""What a scorer is: a frozen dataclass whose fields are its options, with one method.
 
-from typing import ClassVar, Literal, Protocol, runtime_checkable
+There are two kinds. A `Scorer` looks at the answer alone. A `Judge` asks models about it, through
+the `Panel` it is given, which counts what that costs.
+"""
+
+from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from weighbridge.core.case import Case
+from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Outcome
+from weighbridge.scorers.panel import Panel
+
+MetricKind: TypeAlias = Literal["accuracy", "mean"]
 
 
-@runtime_checkable
-class Scorer(Protocol):
-    """Grades one answer.
+class Grader(Protocol):
+    """What both kinds have.
 
-    A scorer is a frozen dataclass: its fields are its options, each with a default and a type that
-    pydantic can check. `__post_init__` raises `ValueError` with a plain sentence for a bad option,
-    so that an evaluation is refused before anything is paid.
+    A frozen dataclass: its fields are its options, each with a default and a type that pydantic can
+    check. `__post_init__` raises `ValueError` with a plain sentence for a bad option, so that an
+    evaluation is refused before anything is paid.
 
     Attributes:
         name: its name in an evaluation.
         version: raised when its verdicts change; part of the evaluation's pin.
-        metric: `accuracy` when every value is 0 or 1, `mean` otherwise.
+        metric: `accuracy` when every value is 0 or 1, `mean` otherwise; may depend on the options.
         needs_target: whether a case without a target cannot be scored (it becomes `Ungraded`).
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
-    metric: ClassVar[Literal["accuracy", "mean"]]
     needs_target: ClassVar[bool]
+
+    @property
+    def metric(self) -> MetricKind: ...
+
+
+@runtime_checkable
+class Scorer(Grader, Protocol):
+    """Grades one answer by itself."""
 
     async def score(self, answer: Answer, case: Case) -> Outcome:
         """Grade `answer` against `case.target`. Never raises for what a model may say."""
         ...
+
+
+@runtime_checkable
+class Judge(Grader, Protocol):
+    """Grades one answer by asking models.
+
+    Attributes:
+        asks: names of the models it asks; None among them stands for the evaluation's `judge`.
+        wording: whatever else decides its verdicts (hashes of its prompts), for the pin.
+    """
+
+    @property
+    def asks(self) -> tuple[str | None, ...]: ...
+
+    @property
+    def wording(self) -> JsonObject: ...
+
+    async def judge(self, answer: Answer, case: Case, panel: Panel) -> Outcome:
+        """Grade `answer`, asking through `panel` only.
+
+        Raises:
+            CallFailed: a call did not get through; it becomes `Failed`, never a wrong answer.
+        """
+        ...
+
+
+AnyScorer: TypeAlias = Scorer | Judge

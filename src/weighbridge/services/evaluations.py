@@ -1,18 +1,20 @@
 """Starting an evaluation: everything that can be wrong with it is found here, before any call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from weighbridge import scorers as scorer_table
 from weighbridge.core.caller import Caller, Role
 from weighbridge.core.evaluation import Evaluation
+from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.pin import pin
 from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
 from weighbridge.datasets.cases import check_rows
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields, NotFound
 from weighbridge.jobs.loading import plan_of
+from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.providers.model import Models
 from weighbridge.services.datasets import Datasets
 from weighbridge.spec import EvaluationSpec
@@ -77,9 +79,12 @@ class Evaluations:
         dataset = await self._dataset(caller, spec, evaluation, folder)
         plan = plan_of(evaluation, dataset.frame.rows)
         versions = scorer_table.versions(evaluation.scorers)
+        evaluation, judging = await self._judging(evaluation)
         stored_spec = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         stored_spec.pop("cases", None)
         stored_spec["data"] = dataset.id
+        if evaluation.judge is not None:
+            stored_spec["judge"] = evaluation.judge
         async with self._store.begin() as connection:
             stored = await evaluations.add_evaluation(
                 connection, caller, evaluation.name, stored_spec, dataset.id
@@ -91,7 +96,7 @@ class Evaluations:
                     workspace_id=caller.workspace_id,
                     evaluation_id=stored.id,
                     model=name,
-                    pin=pin(evaluation, dataset.frame.sha256, identity, versions),
+                    pin=pin(evaluation, dataset.frame.sha256, identity, versions, judging),
                     total=plan.cases * plan.epochs,
                     owner=owner.name if owner else None,
                     owned_for_s=owner.seconds if owner else 0.0,
@@ -117,6 +122,7 @@ class Evaluations:
         evaluation = spec.to_evaluation()
         for name in evaluation.models:
             await self._identify(evaluation, name)
+        await self._judging(evaluation)
         data = spec.data or ""
         if spec.cases is not None:
             return plan_of(evaluation, len(spec.cases))  # the spec has looked at them itself
@@ -165,6 +171,25 @@ class Evaluations:
                 ]
             )
         return model.identity
+
+    async def _judging(self, evaluation: Evaluation) -> tuple[Evaluation, JsonObject]:
+        """The evaluation with its judge settled, and what pins the judges, when models judge."""
+        scorers = {spec.key: scorer_table.build(spec) for spec in evaluation.scorers}
+        asked = scorer_table.asked_by(scorers.values())
+        if not asked:
+            return replace(evaluation, judge=None), {}
+        if None in asked and evaluation.judge is None:
+            default = self._models.catalog.defaults.judge or RESERVED_NAME
+            evaluation = replace(evaluation, judge=default)
+        models: dict[str, Json] = {}
+        for name in asked:
+            judge = name or evaluation.judge or RESERVED_NAME
+            try:
+                models[name or ""] = (await self._models.get(judge)).identity
+            except Invalid as error:
+                field = "judge" if name is None else "scorers"
+                raise InvalidFields([FieldProblem(field, error.message)]) from error
+        return evaluation, {"models": models, "wording": scorer_table.wordings(scorers)}
 
     async def _dataset(
         self, caller: Caller, spec: EvaluationSpec, evaluation: Evaluation, folder: Path | None

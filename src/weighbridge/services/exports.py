@@ -47,6 +47,7 @@ def outcome_object(view: OutcomeView) -> dict[str, Any]:
         "inputs": view.inputs,
         "answer": answer.text if answer else None,
         "finish_reason": answer.finish_reason if answer else None,
+        "details": answer.details if answer else None,
         "scores": {key: outcome_to_json(outcome) for key, outcome in record.outcomes.items()},
         "error": failure_to_json(record.failure) if record.failure else None,
         "latency_s": answer.latency_s if answer else None,

@@ -235,6 +235,10 @@ def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
                 stored["label"] = outcome.label
             if outcome.explanation is not None:
                 stored["explanation"] = outcome.explanation
+            if outcome.confidence is not None:
+                stored["confidence"] = outcome.confidence
+            if outcome.details is not None:
+                stored["details"] = outcome.details
             return stored
         case Ungraded():
             return {"status": "ungraded", "reason": outcome.reason, "raw": outcome.raw}
@@ -350,8 +354,18 @@ def _clean(text: str | None) -> str | None:
     return text
 
 
-def _clean_json(stored: dict[str, Any]) -> dict[str, Any]:
-    return {name: _clean(v) if isinstance(v, str) else v for name, v in stored.items()}
+def _clean_json(stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _clean_value(value) for name, value in stored.items()}
+
+
+def _clean_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, dict):
+        return {str(_clean(name)): _clean_value(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_clean_value(item) for item in value]
+    return value
 
 
 def _to_row(workspace_id: str, run_id: str, record: Record) -> dict[str, Any]:
@@ -372,6 +386,7 @@ def _to_row(workspace_id: str, run_id: str, record: Record) -> dict[str, Any]:
         "scores": _to_text(
             {key: _clean_json(outcome_to_json(o)) for key, o in record.outcomes.items()}
         ),
+        "details": _to_text(_clean_json(answer.details)) if answer and answer.details else None,
         "failure": _to_text(_clean_json(failure_to_json(failure))) if failure else None,
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
@@ -394,6 +409,7 @@ def _to_record(row: RowMapping) -> Record:
             latency_s=row["latency_s"] or 0.0,
             usage=usage,
             model=row["answered_by"],
+            details=row["details"],
         )
     return Record(
         position=row["position"],
@@ -410,7 +426,13 @@ def _to_record(row: RowMapping) -> Record:
 def _to_outcome(stored: Mapping[str, Any]) -> Outcome:
     match stored["status"]:
         case "scored":
-            return Scored(stored["value"], stored.get("label"), stored.get("explanation"))
+            return Scored(
+                stored["value"],
+                stored.get("label"),
+                stored.get("explanation"),
+                stored.get("confidence"),
+                stored.get("details"),
+            )
         case "ungraded":
             return Ungraded(stored["reason"], stored["raw"])
         case _:

@@ -149,6 +149,7 @@ runs = Table(
     Column("owner", Text),  # who executes it outside the queue, and until when nobody else may
     Column("owned_until", UtcDateTime),
     Column("metrics", Json),
+    Column("breakdown", Json),  # scorer key -> labels, confusion, judges, agreement
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("finished_at", UtcDateTime),
@@ -173,6 +174,7 @@ outcomes = Table(
     Column("answered_by", Text),  # the model's name in the endpoint's own words
     Column("latency_s", Float),
     Column("scores", Json, nullable=False),  # scorer key -> {status, value, label, …}
+    Column("details", Json),  # what came with the answer: thinking, images, likelihoods
     Column("failure", Json),
     Column("input_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),

@@ -11,7 +11,7 @@ from weighbridge.core.outcome import Usage
 from weighbridge.core.run import FINISHED, Progress, Run
 from weighbridge.dialects.native import wire
 from weighbridge.providers.catalog import Listing
-from weighbridge.scorers.base import Scorer
+from weighbridge.scorers.base import AnyScorer
 from weighbridge.services.reports import ReportView
 from weighbridge.services.runs import RunView
 from weighbridge.store.datasets import Dataset
@@ -158,13 +158,14 @@ def from_model(listing: Listing) -> wire.Model:
     )
 
 
-def from_scorer(name: str, scorer: type[Scorer]) -> wire.Scorer:
+def from_scorer(name: str, scorer: type[AnyScorer]) -> wire.Scorer:
     """A way to grade, with what can be set of it."""
+    metric = inspect.getattr_static(scorer, "metric", None)
     return wire.Scorer(
         name=name,
         doc=inspect.getdoc(scorer) or "",
         version=scorer.version,
-        metric=scorer.metric,
+        metric=metric if isinstance(metric, str) else "depends",
         needs_target=scorer.needs_target,
         options=TypeAdapter(scorer).json_schema().get("properties", {}),
     )

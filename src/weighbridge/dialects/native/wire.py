@@ -160,8 +160,12 @@ class Outcome(Sent):
     inputs: dict[str, Any] = Field(description="The row of the data set.")
     answer: str | None
     finish_reason: str | None
+    details: dict[str, Any] | None = Field(
+        description="What came with the answer: `thinking`, `images`, `options`…"
+    )
     scores: dict[str, dict[str, Any]] = Field(
-        description="By the scorer's key: `{status: scored, value, label?, explanation?}`, "
+        description="By the scorer's key: `{status: scored, value, label?, explanation?, "
+        "confidence?, details?}`, "
         "`{status: ungraded, reason, raw}` or `{status: failed, kind, message, …}`."
     )
     error: Failure | None
@@ -266,7 +270,7 @@ class Scorer(Sent):
     name: str
     doc: str
     version: int = Field(description="Raised when its verdicts change; part of a run's pin.")
-    metric: Literal["accuracy", "mean"]
+    metric: Literal["accuracy", "mean", "depends"] = Field(description="`depends`: on the options.")
     needs_target: bool = Field(description="Whether a case without a target stays ungraded.")
     options: dict[str, dict[str, Any]] = Field(
         description="A JSON schema for each option, with its default."

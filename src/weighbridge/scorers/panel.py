@@ -1,0 +1,67 @@
+"""The models a judge may ask about one answer. What they consume is added up here, so that no judge
+can forget it, and a repair or a failed try is counted like any other call."""
+
+from collections.abc import Mapping, Sequence
+
+from weighbridge.core.outcome import Usage
+from weighbridge.providers.base import (
+    Askable,
+    CallFailed,
+    ChatRequest,
+    CompletionRequest,
+    Embeddings,
+    Reply,
+)
+
+
+class Panel:
+    """Made by the engine for each case and epoch.
+
+    Args:
+        models: by the name that a judge says; None: the evaluation's own `judge`.
+        timeout_s: the deadline of each call, in seconds.
+
+    Attributes:
+        usage: of all calls so far, those that failed included.
+    """
+
+    __slots__ = ("_models", "_timeout_s", "usage")
+
+    def __init__(self, models: Mapping[str | None, Askable], timeout_s: float) -> None:
+        self._models = models
+        self._timeout_s = timeout_s
+        self.usage = Usage()
+
+    def model(self, name: str | None) -> Askable:
+        """The model itself, for its name and identity. Ask it through the panel."""
+        return self._models[name]
+
+    async def chat(self, name: str | None, request: ChatRequest) -> Reply:
+        """As `Model.chat`."""
+        try:
+            reply = await self._models[name].chat(request, timeout_s=self._timeout_s)
+        except CallFailed as failed:
+            self.usage += failed.usage
+            raise
+        self.usage += reply.usage
+        return reply
+
+    async def complete(self, name: str | None, request: CompletionRequest) -> Reply:
+        """As `Model.complete`."""
+        try:
+            reply = await self._models[name].complete(request, timeout_s=self._timeout_s)
+        except CallFailed as failed:
+            self.usage += failed.usage
+            raise
+        self.usage += reply.usage
+        return reply
+
+    async def embed(self, name: str | None, texts: Sequence[str]) -> Embeddings:
+        """As `Model.embed`."""
+        try:
+            found = await self._models[name].embed(texts, timeout_s=self._timeout_s)
+        except CallFailed as failed:
+            self.usage += failed.usage
+            raise
+        self.usage += found.usage
+        return found
