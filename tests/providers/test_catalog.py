@@ -70,10 +70,76 @@ def test_an_unknown_name_is_answered_with_the_names_that_work() -> None:
     assert "openai/<model>" not in message
 
 
-@pytest.mark.parametrize("name", ["anthropic/claude", "openai/", "/x", "", "openai"])
+@pytest.mark.parametrize(
+    "name",
+    ["nobody/claude", "openai/", "/x", "", "openai", "openai/-thinking", "free-thinking-thinking"],
+)
 def test_half_a_name_is_unknown(name: str) -> None:
     with pytest.raises(Invalid, match="no model is called"):
-        Catalog(None, {"OPENAI_API_KEY": "k"}).resolve(name)
+        Catalog(FILE, {"OPENAI_API_KEY": "k"}).resolve(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "model", "thinking"),
+    [
+        ("anthropic/claude-opus-5", "anthropic", "claude-opus-5", False),
+        ("anthropic/claude-opus-5-thinking", "anthropic", "claude-opus-5", True),
+        ("google/gemini-3-pro-thinking", "google", "gemini-3-pro", True),
+        ("openai/gpt-5.4-mini-thinking", "openai", "gpt-5.4-mini", True),
+        # Models whose own names end so are sold here, so the name is left alone.
+        ("openrouter/moonshotai/kimi-k2-thinking", "openai", "moonshotai/kimi-k2-thinking", False),
+    ],
+)
+def test_thinking_is_turned_on_by_the_end_of_a_name(
+    name: str, protocol: str, model: str, thinking: bool
+) -> None:
+    keys = ("ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY")
+    found = Catalog(None, dict.fromkeys(keys, "k")).resolve(name)
+    assert (found.name, found.protocol) == (name, protocol)
+    assert (found.endpoint_model, found.thinking) == (model, thinking)
+
+
+@pytest.mark.parametrize("name", ["free-thinking", "judge-thinking", "house-judge-thinking"])
+def test_a_declared_model_thinks_when_its_name_or_alias_is_asked_so(name: str) -> None:
+    found = Catalog(FILE, {"HOUSE_KEY": "k"}).resolve(name)
+    assert (found.name, found.thinking) == (name, True)
+    assert found.endpoint_model == ("free" if name.startswith("free") else "house-judge")
+
+
+def test_how_a_model_thinks_stays_as_declared() -> None:
+    model = DeclaredModel(name="deep", base_url="http://h/v1", thinking="high")
+    catalog = Catalog(ModelsFile(models=(model,)), {})
+    assert catalog.resolve("deep").thinking == "high"
+    assert catalog.resolve("deep-thinking").thinking == "high"
+
+
+def test_the_exact_name_wins_over_the_end_of_it() -> None:
+    own = DeclaredModel(name="free-thinking", base_url="http://h/v1")
+    assert Catalog(ModelsFile(models=(FREE, own)), {}).resolve("free-thinking") is own
+
+
+def test_an_alias_that_ends_in_thinking_turns_it_on_for_its_model() -> None:
+    alias = "anthropic/claude-sonnet-4-6-thinking"
+    model = FREE.model_copy(update={"aliases": (alias,)})
+    found = Catalog(ModelsFile(models=(model,)), {}).resolve(alias)
+    assert (found.endpoint_model, found.base_url, found.thinking) == ("free", FREE.base_url, True)
+
+
+def test_such_an_alias_of_a_model_that_cannot_think_is_only_a_name() -> None:
+    parrot = DeclaredModel(
+        name="parrot", protocol="scripted", replies=["yes"], aliases=("x/y-thinking",)
+    )
+    catalog = Catalog(ModelsFile(models=(parrot,)), {})
+    assert catalog.resolve("x/y-thinking") is parrot
+    with pytest.raises(Invalid, match="no model is called"):
+        catalog.resolve("parrot-thinking")
+
+
+@pytest.mark.parametrize("variable", ["GEMINI_API_KEY", "GOOGLE_API_KEY"])
+def test_either_variable_holds_googles_key(variable: str) -> None:
+    catalog = Catalog(None, {variable: "g"})
+    assert catalog.key_of(catalog.resolve("google/gemini-3-pro")) == "g"
+    assert next(row for row in catalog.list() if row.name == "google/<model>").usable
 
 
 def test_the_list_says_what_is_usable_and_why_not() -> None:

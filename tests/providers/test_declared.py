@@ -89,8 +89,9 @@ def test_a_syntax_error_names_its_line(tmp_path: Path) -> None:
     ("line", "field", "words"),
     [
         ('protocol = "openia"', "models.0.protocol", "unknown protocol 'openia'; known are openai"),
-        ('protocol = "anthropic"', "models.0.protocol", "anthropic is not supported yet"),
-        ('protocol = "google"', "models.0.protocol", "google is not supported yet"),
+        ('thinking = "hard"', "models.0.thinking", "true, a number of tokens, or one of minimal"),
+        ("thinking = 12", "models.0.thinking", "at least 1024"),
+        ('schema_by = "luck"', "models.0.schema_by", "'schema' or 'tool'"),
         ('base_url = "ftp://h"', "models.0.base_url", "http: or https:"),
         ('base_url = "http://u:p@h/v1"', "models.0.base_url", "user name or password"),
         ("max_concurrency = 0", "models.0.max_concurrency", "greater than or equal to 1"),
@@ -146,6 +147,17 @@ def test_a_key_in_the_file_is_refused_with_advice_and_not_repeated(
     ("text", "words"),
     [
         ('[[models]]\nname = "m"\n', "needs `base_url`"),
+        (
+            '[[models]]\nname = "m"\nprotocol = "anthropic"\n',
+            "needs `base_url`, such as https://api",
+        ),
+        ('[[models]]\nname = "m"\nprotocol = "google"\n', "v1beta"),
+        ('[[models]]\nname = "m"\nbase_url = "http://h"\nthinking = 4096\n', "not a number"),
+        ('[[models]]\nname = "m"\nbase_url = "http://h"\nschema_by = "tool"\n', "anthropic only"),
+        (
+            '[[models]]\nname = "m"\nprotocol = "scripted"\nreplies = ["a"]\nthinking = true\n',
+            "the protocol scripted has none",
+        ),
         ('[[models]]\nname = "m"\nprotocol = "llama"\n', "needs `path`"),
         (
             '[[models]]\nname = "m"\nprotocol = "scripted"\n',
@@ -187,3 +199,8 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(Invalid, match="not UTF-8"):
         load_models_file(path)
+
+
+def test_a_default_may_ask_its_model_to_think(tmp_path: Path) -> None:
+    text = '[[models]]\nname = "m"\nbase_url = "http://h"\n[defaults]\njudge = "m-thinking"\n'
+    assert load_models_file(write(tmp_path, text)).defaults.judge == "m-thinking"

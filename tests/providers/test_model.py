@@ -358,6 +358,30 @@ async def test_the_identity_pins_the_model_and_holds_no_secret() -> None:
     await models.close()
 
 
+async def test_a_model_that_thinks_is_another_model_to_the_pin() -> None:
+    models = Models(catalog(DeclaredModel(name="h", base_url="https://h.test/v1")))
+    plain, thinking = await models.get("h"), await models.get("h-thinking")
+    assert plain.identity == {"protocol": "openai", "endpoint": "h.test", "model": "h"}
+    assert thinking.identity == {**plain.identity, "thinking": True}
+    assert (await models.get("h")) is plain
+    await models.close()
+
+
+async def test_everything_of_a_reply_passes_through(serving: Serving) -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        block = {"type": "thinking", "thinking": "hm", "signature": "x"}
+        details = {"category": "bio", "explanation": None}
+        answer = {"content": [block], "stop_reason": "refusal", "stop_details": details}
+        return web.json_response(answer)
+
+    async with serving(handler) as server:
+        models = Models(catalog(DeclaredModel(name="h", protocol="anthropic", base_url=server.url)))
+        reply = await (await models.get("h")).chat(ASK, timeout_s=5)
+        await models.close()
+    assert (reply.thinking, reply.refusal, reply.images) == ("hm", "bio", ())
+    assert reply.latency_s > 0
+
+
 async def test_local_protocols_are_free_unless_a_price_is_declared() -> None:
     models = Models(catalog(scripted("free"), scripted("dear", price=Price(input=1e6, output=0))))
     free = await (await models.get("free")).chat(ASK, timeout_s=5)

@@ -14,9 +14,11 @@ from weighbridge.providers.base import (
     CallFailed,
     ChatRequest,
     CompletionRequest,
+    Image,
     ImagePart,
     Message,
     TokenLogprob,
+    VideoPart,
 )
 from weighbridge.providers.declared import DeclaredModel
 from weighbridge.providers.openai import (
@@ -331,3 +333,58 @@ def test_an_error_inside_a_200_is_an_error(error: object, kind: str, retry: bool
     with pytest.raises(CallFailed) as caught:
         read_chat({"error": error})
     assert (caught.value.failure.kind, caught.value.retry) == (kind, retry)
+
+
+async def test_videos_are_sent_as_parts(transport: Transport) -> None:
+    request = ChatRequest((Message("user", ("what?", VideoPart("https://h/v.mp4"))),))
+    body = OpenAIEndpoint(transport, "http://h/v1", "m", None).chat_body(request)
+    assert body["messages"][0]["content"][1] == {
+        "type": "video_url",
+        "video_url": {"url": "https://h/v.mp4"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("thinking", "params", "sent"),
+    [
+        (False, {}, None),
+        (True, {}, "medium"),
+        ("high", {}, "high"),
+        ("high", {"reasoning_effort": "low"}, "low"),
+    ],
+)
+def test_thinking_is_asked_for_by_effort(
+    transport: Transport, thinking: Any, params: dict[str, Any], sent: str | None
+) -> None:
+    endpoint = OpenAIEndpoint(transport, "http://h/v1", "m", None, thinking=thinking)
+    assert endpoint.chat_body(ask(params=params)).get("reasoning_effort") == sent
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_thinking_is_kept_apart_from_the_answer(name: str) -> None:
+    reply = read_chat(chat_answer(content="4", **{name: "2+2"}))
+    assert (reply.text, reply.thinking) == ("4", "2+2")
+    assert read_chat(chat_answer(content="4", **{name: None})).thinking is None
+
+
+def test_images_of_a_reply_are_read_and_addresses_are_not_fetched() -> None:
+    png = b"\x89PNG\r\n\x1a\n" + bytes(8)
+    urls = [f"data:image/png;base64,{base64.b64encode(png).decode()}", "http://10.0.0.1/secret"]
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
+    reply = read_chat(chat_answer(content="here", images=images))
+    assert reply.images == (Image(png, "image/png"),)
+
+
+@pytest.mark.parametrize("code", ["content_filter", "content_policy_violation"])
+async def test_a_prompt_that_a_filter_refused_is_an_empty_answer(
+    transport: Transport, serving: Serving, code: str
+) -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        error = {"message": "The prompt was filtered.", "code": code, "status": 400}
+        return web.json_response({"error": error}, status=400)
+
+    async with serving(handler) as server:
+        reply = await OpenAIEndpoint(transport, server.url, "m", None).chat(ask())
+    assert (reply.text, reply.finish_reason) == ("", "content_filter")
+    assert "The prompt was filtered." in (reply.refusal or "")
+    assert reply.usage == Usage(0, 0, None, 1)

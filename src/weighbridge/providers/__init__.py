@@ -11,9 +11,6 @@ from typing import Any
 
 ENTRY_POINT_GROUP = "weighbridge.providers"
 
-# Words that a user may well write, so that the answer can be better than "unknown".
-LATER_PROTOCOLS = frozenset({"anthropic", "google"})
-
 
 def load(reference: str) -> Any:
     """The object behind `module:name`, its module imported now if it was not yet."""
@@ -39,6 +36,8 @@ def find_protocol(protocol: str) -> str | None:
 # in the group `weighbridge.providers`: name = protocol, value = `module:factory`.
 PROTOCOLS: dict[str, str] = {
     "openai": "weighbridge.providers.openai:open_endpoint",
+    "anthropic": "weighbridge.providers.anthropic:open_endpoint",
+    "google": "weighbridge.providers.google:open_endpoint",
     "llama": "weighbridge.providers.llama:open_file",
     "embedded": "weighbridge.providers.embedded:open_embedded",
     "scripted": "weighbridge.providers.scripted:open_script",

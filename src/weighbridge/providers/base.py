@@ -15,12 +15,19 @@ class ImagePart:
     url: str
 
 
-Part: TypeAlias = str | ImagePart
+@dataclass(frozen=True, slots=True)
+class VideoPart:
+    """A video in a message: an `https:` address or a `data:video/…;base64,…` URI."""
+
+    url: str
+
+
+Part: TypeAlias = str | ImagePart | VideoPart
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a chat; `content` is text, or text and images in order."""
+    """One message of a chat; `content` is text, or text, images and videos in order."""
 
     role: str
     content: str | tuple[Part, ...]
@@ -73,16 +80,29 @@ class TokenLogprob:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """An image that a model made: its bytes, and what they are (`image/png`…), found by looking at
+    them and not by believing the endpoint."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What came back.
 
     Attributes:
         text: the message or continuation.
-        finish_reason: `stop`, `length`, `content_filter`…, as the endpoint says.
+        finish_reason: `stop`, `length`, `content_filter`…; where a protocol has words of its own,
+            they are translated into these.
         usage: tokens of this one call (`cost_usd` is filled in by `Model`).
         model: the endpoint's own name of the model.
         logprobs: one per token, when asked for and given.
         latency_s: seconds from sending to having the whole reply (filled in by `Model`).
+        thinking: what the model said to itself before it answered, where it is shown.
+        images: what it drew.
+        refusal: why a filter of the endpoint stopped it, in the endpoint's words.
     """
 
     text: str
@@ -91,6 +111,9 @@ class Reply:
     model: str | None = None
     logprobs: tuple[TokenLogprob, ...] | None = None
     latency_s: float = 0.0
+    thinking: str | None = None
+    images: tuple[Image, ...] = ()
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from importlib.util import find_spec
 
 from weighbridge.errors import Invalid
 from weighbridge.providers.declared import RESERVED_NAME, DeclaredModel, Defaults, ModelsFile
+from weighbridge.providers.thinking import PROTOCOLS as THINKING_PROTOCOLS
+from weighbridge.providers.thinking import SUFFIX
 
 EMBEDDED = DeclaredModel(
     name=RESERVED_NAME, protocol="embedded", model="SmolLM2-135M-Instruct.Q4_1", max_concurrency=2
@@ -21,15 +23,22 @@ INSTALL_EMBEDDED = (
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An OpenAI-compatible endpoint that `provider/model` reaches without being declared.
+    """An endpoint that `provider/model` reaches without being declared.
 
     Attributes:
         base_url: up to and including the version.
         api_key_env: the variable whose presence makes it usable; None: it needs no key.
+        or_key_env: another one that does as well.
+        protocol: what it speaks.
+        suffix: whether `-thinking` at the end of a model's name asks for thinking. False where
+            models are sold whose own names end so.
     """
 
     base_url: str
     api_key_env: str | None
+    or_key_env: str | None = None
+    protocol: str = "openai"
+    suffix: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,9 @@ class Catalog:
     def resolve(self, name: str) -> DeclaredModel:
         """The model behind a name: by exact name, by alias, or as `provider/model`.
 
+        A name ending in `-thinking` turns thinking on: an alias that ends so for its model, and
+        any other by the name without it. The model is then called as it was asked for.
+
         Raises:
             Invalid: no model is called that, or its key is not in the environment.
         """
@@ -105,29 +117,52 @@ class Catalog:
         """The declared models, `embedded`, then a row per provider of `provider/model`."""
         rows = [self._row(model) for model in (*self._file.models, EMBEDDED)]
         for provider, endpoint in ENDPOINTS.items():
-            reason = self._missing_key(endpoint.api_key_env)
+            reason = self._missing_key(self._key_variable(endpoint))
             rows.append(
-                Listing(f"{provider}/<model>", "openai", "<model>", (), reason is None, reason)
+                Listing(
+                    f"{provider}/<model>", endpoint.protocol, "<model>", (), reason is None, reason
+                )
             )
         return rows
 
     def _find(self, name: str) -> DeclaredModel | None:
         declared = self._by_name.get(name)
         if declared is not None:
-            return declared
+            asks = name != declared.name and name.endswith(SUFFIX)
+            return _thinking(declared, name) if asks and _can_think(declared) else declared
         if name == RESERVED_NAME:
             return EMBEDDED
+        if name.endswith(SUFFIX):
+            declared = self._by_name.get(name.removesuffix(SUFFIX))
+            if declared is not None and _can_think(declared):
+                return _thinking(declared, name)
+        return self._at_provider(name)
+
+    def _at_provider(self, name: str) -> DeclaredModel | None:
+        """The model that `provider/model` stands for."""
         provider, slash, model = name.partition("/")
         endpoint = ENDPOINTS.get(provider)
-        if not slash or not model or endpoint is None:
+        if not slash or endpoint is None:
+            return None
+        thinking = endpoint.suffix and model.endswith(SUFFIX)
+        model = model.removesuffix(SUFFIX) if thinking else model
+        if not model:
             return None
         return DeclaredModel(
             name=name,
-            protocol="openai",
+            protocol=endpoint.protocol,
             base_url=endpoint.base_url,
             model=model,
-            api_key_env=endpoint.api_key_env,
+            api_key_env=self._key_variable(endpoint),
+            thinking=thinking,
         )
+
+    def _key_variable(self, endpoint: Endpoint) -> str | None:
+        """The variable that holds its key: the first, unless only the other is set."""
+        first, other = endpoint.api_key_env, endpoint.or_key_env
+        if other and first and not self._environ.get(first) and self._environ.get(other):
+            return other
+        return first
 
     def _row(self, model: DeclaredModel) -> Listing:
         reason = self._why_not(model)
@@ -153,7 +188,7 @@ class Catalog:
         usable = [
             f"{provider}/<model>"
             for provider, endpoint in ENDPOINTS.items()
-            if endpoint.api_key_env and self._missing_key(endpoint.api_key_env) is None
+            if endpoint.api_key_env and self._missing_key(self._key_variable(endpoint)) is None
         ]
         message = f"no model is called {name!r}"
         if close:
@@ -165,9 +200,34 @@ class Catalog:
         return message
 
 
+def _can_think(model: DeclaredModel) -> bool:
+    return model.protocol in THINKING_PROTOCOLS
+
+
+def _thinking(model: DeclaredModel, name: str) -> DeclaredModel:
+    """A model with thinking on (as declared, where it says how), called by the name that asks."""
+    return model.model_copy(
+        update={
+            "name": name,
+            "model": model.endpoint_model,
+            "thinking": model.thinking or True,
+        }
+    )
+
+
 # provider -> where `provider/model` goes. None of them is contacted unless a model is named so.
 ENDPOINTS: dict[str, Endpoint] = {
-    "openai": Endpoint("https://api.openai.com/v1", "OPENAI_API_KEY"),
+    "openai": Endpoint("https://api.openai.com/v1", "OPENAI_API_KEY", suffix=True),
+    "anthropic": Endpoint(
+        "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY", protocol="anthropic", suffix=True
+    ),
+    "google": Endpoint(
+        "https://generativelanguage.googleapis.com/v1beta",
+        "GEMINI_API_KEY",
+        "GOOGLE_API_KEY",
+        protocol="google",
+        suffix=True,
+    ),
     "groq": Endpoint("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
     "together": Endpoint("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
     "fireworks": Endpoint("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),

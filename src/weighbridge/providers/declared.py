@@ -6,7 +6,7 @@ The file names the environment variables that hold keys and never holds a key it
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -19,8 +19,10 @@ from pydantic import (
 )
 
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields
-from weighbridge.providers import LATER_PROTOCOLS, PROTOCOLS, find_protocol
+from weighbridge.providers import PROTOCOLS, find_protocol
 from weighbridge.providers.script import ScriptItem, problems_of
+from weighbridge.providers.thinking import EFFORTS, LEAST_BUDGET, SUFFIX, Thinking
+from weighbridge.providers.thinking import PROTOCOLS as THINKING_PROTOCOLS
 
 RESERVED_NAME = "embedded"
 
@@ -29,6 +31,11 @@ _KEY_FIELDS = frozenset(
 )
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LOOKS_LIKE_KEY = re.compile(r"(sk|pk|gsk|xai|key)[-_][A-Za-z0-9_-]{8,}")
+_EXAMPLE_ADDRESSES = {
+    "openai": "http://127.0.0.1:9000/v1",
+    "anthropic": "https://api.anthropic.com/v1",
+    "google": "https://generativelanguage.googleapis.com/v1beta",
+}
 _KEY_ADVICE = (
     "a key does not belong in this file: put it into an environment variable and name that "
     'variable, as in api_key_env = "HOUSE_KEY"'
@@ -50,12 +57,16 @@ class DeclaredModel(BaseModel):
     Attributes:
         name: what callers say. aliases: what they may say as well.
         protocol: a row of `providers.PROTOCOLS`, or one that an installed package adds.
-        base_url: the endpoint, up to and including its version (`openai`).
+        base_url: the endpoint, up to and including its version (protocols over HTTP).
         model: what the endpoint calls the model; the name when left out.
         api_key_env: the environment variable that holds the key; None: no key is sent.
         max_concurrency: the most calls in flight at once.
         requests_per_minute, tokens_per_minute: 0: no limit.
         price: None: looked up in the price list.
+        thinking: whether it thinks before it answers; a number: at most so many tokens; a word of
+            `thinking.EFFORTS`: how hard.
+        schema_by: how `anthropic` is held to a JSON schema: `schema` or `tool`; None: by the
+            model's name.
         path, sha256, context, slots, threads: of a GGUF file (`llama`): where it is, what it must
             hash to, tokens per slot, requests worked on at once, processor threads (None: one per
             usable core).
@@ -75,6 +86,8 @@ class DeclaredModel(BaseModel):
     requests_per_minute: int = Field(0, ge=0)
     tokens_per_minute: int = Field(0, ge=0)
     price: Price | None = None
+    thinking: Thinking = False
+    schema_by: Literal["schema", "tool"] | None = None
     path: Path | None = None
     sha256: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
     context: int = Field(2048, ge=64)
@@ -102,11 +115,6 @@ class DeclaredModel(BaseModel):
     @classmethod
     def _protocol_is_known(cls, protocol: str) -> str:
         known = ", ".join(name for name in PROTOCOLS if name != RESERVED_NAME)
-        if protocol in LATER_PROTOCOLS:
-            raise ValueError(
-                f"the protocol {protocol} is not supported yet; known are {known} (most providers "
-                "also offer an endpoint that speaks openai)"
-            )
         if find_protocol(protocol) is None:
             raise ValueError(f"unknown protocol {protocol!r}; known are {known}")
         return protocol
@@ -132,10 +140,26 @@ class DeclaredModel(BaseModel):
             raise ValueError("must be the name of an environment variable; " + _KEY_ADVICE)
         return variable
 
+    @field_validator("thinking")
+    @classmethod
+    def _thinking_is_understood(cls, thinking: Thinking) -> Thinking:
+        if isinstance(thinking, str) and thinking not in EFFORTS:
+            raise ValueError(f"must be true, a number of tokens, or one of {', '.join(EFFORTS)}")
+        if isinstance(thinking, int) and not isinstance(thinking, bool) and thinking < LEAST_BUDGET:
+            raise ValueError(f"a number of tokens must be at least {LEAST_BUDGET}")
+        return thinking
+
     @model_validator(mode="after")
     def _has_what_the_protocol_needs(self) -> "DeclaredModel":
-        if self.protocol == "openai" and self.base_url is None:
-            raise ValueError("protocol openai needs `base_url`, such as http://127.0.0.1:9000/v1")
+        example = _EXAMPLE_ADDRESSES.get(self.protocol)
+        if example is not None and self.base_url is None:
+            raise ValueError(f"protocol {self.protocol} needs `base_url`, such as {example}")
+        if self.thinking and self.protocol in PROTOCOLS and self.protocol not in THINKING_PROTOCOLS:
+            raise ValueError(f"`thinking`: the protocol {self.protocol} has none")
+        if self.protocol == "openai" and type(self.thinking) is int:
+            raise ValueError("`thinking`: the protocol openai takes true or a word, not a number")
+        if self.schema_by is not None and self.protocol != "anthropic":
+            raise ValueError("`schema_by` is for the protocol anthropic only")
         if self.protocol == "llama" and self.path is None:
             raise ValueError("protocol llama needs `path`, the GGUF file")
         if self.protocol == "scripted" and (self.script is None) == (self.replies is None):
@@ -230,7 +254,8 @@ def _clashes(file: ModelsFile) -> list[FieldProblem]:
                 owners[name] = model.name
     for field in ("judge", "generator"):
         name = getattr(file.defaults, field)
-        if name is not None and name not in owners and name != RESERVED_NAME and "/" not in name:
+        known = name in owners or (name or "").removesuffix(SUFFIX) in owners
+        if name is not None and not known and name != RESERVED_NAME and "/" not in name:
             problems.append(FieldProblem(f"defaults.{field}", f"no model is called {name!r}"))
     return problems
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -13,11 +13,20 @@ _MAX_MESSAGE = 500
 
 _RETRIED_4XX = frozenset({408, 409, 425, 429})
 # A 429 with one of these says "pay your bill", not "slow down".
-_OUT_OF_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance")
+_OUT_OF_MONEY = (
+    *("insufficient_quota", "billing_hard_limit_reached", "insufficient_balance"),
+    "quota_per_day",
+)
 _CONTEXT = re.compile(
-    r"context[_ ](length|size|window)|maximum context|too many tokens|prompt is too long",
+    r"context[_ ](length|size|window)|maximum context|too many tokens|prompt is too long"
+    r"|input token count",
     re.IGNORECASE,
 )
+# A 400 with one of these is the endpoint's filter at work: it says something about the prompt.
+_FILTERED = frozenset({"content_filter", "content_policy_violation", "moderation_blocked"})
+_RPC_RETRY = "google.rpc.RetryInfo"
+_RPC_QUOTA = "google.rpc.QuotaFailure"
+_RPC_REASON = "google.rpc.ErrorInfo"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -62,6 +71,7 @@ def malformed(message: str) -> CallFailed:
 
 def endpoint_message(data: object) -> tuple[str, str]:
     """The endpoint's own words in an error body, and its code; empty where there are none."""
+    data = _unwrapped(data)
     if not isinstance(data, Mapping):
         return (data if isinstance(data, str) else ""), ""
     error = data.get("error", data)
@@ -70,8 +80,19 @@ def endpoint_message(data: object) -> tuple[str, str]:
     if not isinstance(error, Mapping):
         return "", ""
     said = next((error[key] for key in ("message", "detail", "msg") if error.get(key)), "")
-    code = next((error[key] for key in ("code", "type") if isinstance(error.get(key), str)), "")
-    return (said if isinstance(said, str) else str(said)), code
+    words = (error.get(key) for key in ("code", "type", "status"))
+    code = next((word for word in words if isinstance(word, str)), "")
+    return (said if isinstance(said, str) else str(said)), _rpc_code(error) or code
+
+
+def body_retry_after_s(data: object) -> float | None:
+    """Seconds to wait, from the `RetryInfo` that Google's APIs put into the body of an error."""
+    for detail in _rpc_details(_error_of(data), _RPC_RETRY):
+        delay = detail.get("retryDelay")
+        seconds = _number(delay.removesuffix("s")) if isinstance(delay, str) else None
+        if seconds is not None:
+            return max(0.0, seconds)
+    return None
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -117,9 +138,48 @@ def _kind_of(status: int, code: str, said: str) -> str:
         return "unsupported"
     if status >= 500 or status in {409, 425}:
         return "server_error"
+    if status in {400, 422} and code in _FILTERED:
+        return "content_filter"
+    if status == 400 and code == "API_KEY_INVALID":
+        return "unauthorized"
     if status in {400, 413, 422} and (_CONTEXT.search(code) or _CONTEXT.search(said)):
         return "context_length"
     return "bad_request"
+
+
+def _error_of(data: object) -> Mapping[str, object]:
+    data = _unwrapped(data)
+    error = data.get("error") if isinstance(data, Mapping) else None
+    return error if isinstance(error, Mapping) else {}
+
+
+def _unwrapped(data: object) -> object:
+    """Google's gateways wrap an error in a list of one."""
+    if isinstance(data, list) and len(data) == 1 and isinstance(data[0], Mapping):
+        return data[0]
+    return data
+
+
+def _rpc_details(error: Mapping[str, object], kind: str) -> Iterator[Mapping[str, object]]:
+    """The details of one kind in an error of Google's APIs (`google.rpc.Status`)."""
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, Mapping) and str(detail.get("@type")).endswith(kind):
+            yield detail
+
+
+def _rpc_code(error: Mapping[str, object]) -> str:
+    """What the details of such an error say more exactly than its status does."""
+    for detail in _rpc_details(error, _RPC_QUOTA):
+        violations = detail.get("violations")
+        for violation in violations if isinstance(violations, list) else ():
+            # A quota that is full until midnight: no waiting within a call's deadline helps.
+            if isinstance(violation, Mapping) and "PerDay" in str(violation.get("quotaId")):
+                return "quota_per_day"
+    for detail in _rpc_details(error, _RPC_REASON):
+        if detail.get("reason") == "API_KEY_INVALID":
+            return "API_KEY_INVALID"
+    return ""
 
 
 def _number(text: str | None) -> float | None:

@@ -100,7 +100,7 @@ class Model:
         """
         tokens = _chat_tokens(request) if self._limiter.counts_tokens else 0
         reply, latency_s, usage = await self._ask(self._provider.chat, request, tokens, timeout_s)
-        return Reply(reply.text, reply.finish_reason, usage, reply.model, reply.logprobs, latency_s)
+        return _settled(reply, usage, latency_s)
 
     async def complete(self, request: CompletionRequest, *, timeout_s: float) -> Reply:
         """Continue a text. As `chat`."""
@@ -110,7 +110,7 @@ class Model:
         reply, latency_s, usage = await self._ask(
             self._provider.complete, request, tokens, timeout_s
         )
-        return Reply(reply.text, reply.finish_reason, usage, reply.model, reply.logprobs, latency_s)
+        return _settled(reply, usage, latency_s)
 
     async def embed(self, texts: Sequence[str], *, timeout_s: float) -> Embeddings:
         """Turn texts into vectors, in one call (endpoints limit how many it may be). As `chat`."""
@@ -300,6 +300,8 @@ class Models:
             "model": declared.endpoint_model,
             **opened.identity,
         }
+        if declared.thinking:
+            identity["thinking"] = declared.thinking
         return Model(
             declared.name,
             identity,
@@ -322,6 +324,22 @@ class Models:
             )
         limiter.lower_ceiling(ceiling)
         return limiter
+
+
+def _settled(reply: Reply, usage: Usage, latency_s: float) -> Reply:
+    """A reply with what all its tries took. Spelt out: `dataclasses.replace` is four times slower,
+    and this is done for every call."""
+    return Reply(
+        reply.text,
+        reply.finish_reason,
+        usage,
+        reply.model,
+        reply.logprobs,
+        latency_s,
+        reply.thinking,
+        reply.images,
+        reply.refusal,
+    )
 
 
 def _paused_too_long(pause_s: float, left_s: float, usage: Usage) -> CallFailed:

@@ -7,10 +7,6 @@ from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
 
-from multidict import CIMultiDict
-from yarl import URL
-
-from weighbridge import __version__
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Usage
 from weighbridge.providers.base import (
@@ -18,23 +14,30 @@ from weighbridge.providers.base import (
     ChatRequest,
     CompletionRequest,
     Embeddings,
-    ImagePart,
+    Image,
     Message,
+    Part,
     Reply,
     TokenLogprob,
+    VideoPart,
 )
-from weighbridge.providers.failures import (
-    endpoint_message,
-    malformed,
-    shorten,
-    status_failed,
-    unsupported,
-)
+from weighbridge.providers.failures import malformed, shorten
 from weighbridge.providers.opening import Opened, Opening
+from weighbridge.providers.thinking import Thinking
 from weighbridge.providers.transport import Transport
+from weighbridge.providers.wire import (
+    Address,
+    count,
+    headers,
+    read_image,
+    refuse_disguised_error,
+    refuse_unread,
+    split_data_uri,
+    text_or_none,
+)
 
-# A stream or several choices would be paid for and not read.
-_ALLOWED = {"stream": (None, False), "n": (None, 1), "best_of": (None, 1)}
+# How hard a model thinks whose name says no more than that it is to think.
+_USUAL_EFFORT = "medium"
 
 
 class OpenAIEndpoint:
@@ -45,32 +48,38 @@ class OpenAIEndpoint:
         base_url: up to and including the version; a query (`?api-version=…`) is kept.
         model: what the endpoint calls the model.
         api_key: sent as `Authorization: Bearer`; None: not sent.
+        thinking: sent as `reasoning_effort`, unless a request says otherwise.
     """
 
     def __init__(
-        self, transport: Transport, base_url: str, model: str, api_key: str | None
+        self,
+        transport: Transport,
+        base_url: str,
+        model: str,
+        api_key: str | None,
+        *,
+        thinking: Thinking = False,
     ) -> None:
         self._transport = transport
         self._model = model
-        root, _, query = base_url.partition("?")
-        tail = f"?{query}" if query else ""
-        root = root.rstrip("/")
-        self._chat_url = URL(f"{root}/chat/completions{tail}")
-        self._completions_url = URL(f"{root}/completions{tail}")
-        self._embeddings_url = URL(f"{root}/embeddings{tail}")
-        self._headers = CIMultiDict(
-            {
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-                "User-Agent": f"weighbridge/{__version__}",
-            }
-        )
+        self._effort = thinking if isinstance(thinking, str) else _USUAL_EFFORT if thinking else ""
+        address = Address(base_url)
+        self._chat_url = address.at("chat/completions")
+        self._completions_url = address.at("completions")
+        self._embeddings_url = address.at("embeddings")
+        self._headers = headers()
         if api_key:
             self._headers["Authorization"] = f"Bearer {api_key}"
 
-    async def chat(self, request: ChatRequest) -> Reply:
-        """Continue a chat by one message."""
+    def chat_body(self, request: ChatRequest) -> dict[str, Any]:
+        """What a chat is sent as.
+
+        Raises:
+            CallFailed: `unsupported`, if it cannot be.
+        """
         body = _body(self._model, request.params)
+        if self._effort:
+            body.setdefault("reasoning_effort", self._effort)
         body["messages"] = [_message(message) for message in request.messages]
         if request.repeat and isinstance(body.get("seed"), int):
             body["seed"] += request.repeat
@@ -80,7 +89,16 @@ class OpenAIEndpoint:
         if request.top_logprobs is not None:
             body["logprobs"] = True
             body["top_logprobs"] = request.top_logprobs
-        return read_chat(await self._transport.post_json(self._chat_url, self._headers, body))
+        return body
+
+    async def chat(self, request: ChatRequest) -> Reply:
+        """Continue a chat by one message."""
+        body = self.chat_body(request)
+        try:
+            data = await self._transport.post_json(self._chat_url, self._headers, body)
+        except CallFailed as failed:
+            return filtered(failed)
+        return read_chat(data)
 
     async def complete(self, request: CompletionRequest) -> Reply:
         """Continue a text."""
@@ -108,10 +126,28 @@ class OpenAIEndpoint:
 async def open_endpoint(opening: Opening) -> Opened:
     """The factory of this protocol."""
     declared = opening.declared
-    base_url = declared.base_url or ""
-    return Opened(
-        OpenAIEndpoint(opening.transport, base_url, declared.endpoint_model, opening.api_key)
+    endpoint = OpenAIEndpoint(
+        opening.transport,
+        declared.base_url or "",
+        declared.endpoint_model,
+        opening.api_key,
+        thinking=declared.thinking,
     )
+    return Opened(endpoint, check=endpoint.chat_body)
+
+
+def filtered(failed: CallFailed) -> Reply:
+    """A prompt that the endpoint's filter refused with an error, as the empty answer it is.
+
+    A filter that stops an answer midway gives an answer with `finish_reason: content_filter`; one
+    that stops it before the first word says the same of the model.
+
+    Raises:
+        CallFailed: as it was, if it is of another kind.
+    """
+    if failed.failure.kind != "content_filter":
+        raise failed
+    return Reply("", "content_filter", failed.usage, refusal=failed.failure.message)
 
 
 def read_chat(data: Any) -> Reply:
@@ -126,10 +162,12 @@ def read_chat(data: Any) -> Reply:
         raise malformed("the answer has no `choices[0].message`")
     return Reply(
         _text_of(message),
-        _text_or_none(choice.get("finish_reason")),
+        text_or_none(choice.get("finish_reason")),
         _usage(data.get("usage")),
-        _text_or_none(data.get("model")),
+        text_or_none(data.get("model")),
         _logprobs(choice.get("logprobs")),
+        thinking=_thinking_of(message),
+        images=_images_of(message),
     )
 
 
@@ -141,16 +179,16 @@ def read_completion(data: Any) -> Reply:
         raise malformed("the answer has no text in `choices[0].text`")
     return Reply(
         text,
-        _text_or_none(choice.get("finish_reason")),
+        text_or_none(choice.get("finish_reason")),
         _usage(data.get("usage")),
-        _text_or_none(data.get("model")),
+        text_or_none(data.get("model")),
         _logprobs(choice.get("logprobs")),
     )
 
 
 def read_embeddings(data: Any, count: int) -> Embeddings:
     """The vectors of an embeddings answer, in the order of the texts. Raises as `read_chat`."""
-    _refuse_disguised_error(data, "data")
+    refuse_disguised_error(data, "data")
     rows = data.get("data") if isinstance(data, dict) else None
     if not isinstance(rows, list) or len(rows) != count:
         raise malformed(f"the answer does not hold {count} embeddings in `data`")
@@ -161,13 +199,11 @@ def read_embeddings(data: Any, count: int) -> Embeddings:
         raise malformed(f"an embedding cannot be read: {error!r}") from None
     if len({len(vector) for vector in vectors}) > 1:
         raise malformed("the embeddings differ in length")
-    return Embeddings(vectors, _usage(data.get("usage")), _text_or_none(data.get("model")))
+    return Embeddings(vectors, _usage(data.get("usage")), text_or_none(data.get("model")))
 
 
 def _body(model: str, params: JsonObject) -> dict[str, Any]:
-    for name, allowed in _ALLOWED.items():
-        if name in params and params[name] not in allowed:
-            raise unsupported(f"the parameter {name!r} is not supported; leave it out")
+    refuse_unread(params)
     return {**params, "model": model}
 
 
@@ -175,17 +211,18 @@ def _message(message: Message) -> dict[str, Any]:
     content = message.content
     if isinstance(content, str):
         return {"role": message.role, "content": content}
-    parts = [
-        {"type": "image_url", "image_url": {"url": part.url}}
-        if isinstance(part, ImagePart)
-        else {"type": "text", "text": part}
-        for part in content
-    ]
-    return {"role": message.role, "content": parts}
+    return {"role": message.role, "content": [_part(part) for part in content]}
+
+
+def _part(part: Part) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    kind = "video_url" if isinstance(part, VideoPart) else "image_url"
+    return {"type": kind, kind: {"url": part.url}}
 
 
 def _first_choice(data: Any) -> dict[str, Any]:
-    _refuse_disguised_error(data, "choices")
+    refuse_disguised_error(data, "choices")
     try:
         choice = data["choices"][0]
     except (KeyError, IndexError, TypeError):
@@ -193,19 +230,6 @@ def _first_choice(data: Any) -> dict[str, Any]:
     if not isinstance(choice, dict):
         raise malformed("`choices[0]` of the answer is not an object")
     return choice
-
-
-def _refuse_disguised_error(data: Any, expected: str) -> None:
-    """Some gateways answer 200 with an error inside."""
-    if isinstance(data, dict) and expected not in data and data.get("error"):
-        raise _disguised_error(data["error"])
-
-
-def _disguised_error(error: Any) -> CallFailed:
-    said, code = endpoint_message({"error": error})
-    status = error.get("code") if isinstance(error, dict) else None
-    known = isinstance(status, int) and 400 <= status < 600
-    return status_failed(status if known and isinstance(status, int) else 502, said, code=code)
 
 
 def _text_of(message: dict[str, Any]) -> str:
@@ -225,20 +249,31 @@ def _text_of(message: dict[str, Any]) -> str:
     raise malformed("`choices[0].message.content` of the answer is not text")
 
 
+def _thinking_of(message: dict[str, Any]) -> str | None:
+    """What reasoning models say to themselves: `reasoning_content` (DeepSeek, older vLLM) or
+    `reasoning` (vLLM, OpenRouter)."""
+    for name in ("reasoning_content", "reasoning"):
+        said = message.get(name)
+        if isinstance(said, str) and said:
+            return said
+    return None
+
+
+def _images_of(message: dict[str, Any]) -> tuple[Image, ...]:
+    """Images in `images`, as OpenRouter gives them. One that is only an address is not fetched."""
+    found = message.get("images")
+    if not isinstance(found, list):
+        return ()
+    addresses = (part.get("image_url") for part in found if isinstance(part, dict))
+    urls = (address.get("url") for address in addresses if isinstance(address, dict))
+    split = (split_data_uri(url) for url in urls if isinstance(url, str))
+    return tuple(read_image(data[1]) for data in split if data is not None)
+
+
 def _usage(usage: Any) -> Usage:
     if not isinstance(usage, dict):
         return Usage(0, 0, None, 1)
-    return Usage(
-        _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), None, 1
-    )
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def _text_or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+    return Usage(count(usage.get("prompt_tokens")), count(usage.get("completion_tokens")), None, 1)
 
 
 def _logprobs(found: Any) -> tuple[TokenLogprob, ...] | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from weighbridge.core.json import JsonObject
-from weighbridge.providers.base import Provider
+from weighbridge.providers.base import ChatRequest, Provider
 from weighbridge.providers.declared import DeclaredModel
 from weighbridge.providers.transport import Transport
 
@@ -34,12 +34,15 @@ class Opened:
         identity: what else pins the model, such as the hash of its weights.
         max_in_flight: more calls at once than this only wait at the other end; None: no such limit.
         free: a call costs nothing unless a price was declared.
+        check: raises `CallFailed` for a chat that cannot be sent, as `provider.chat` would, and
+            sends nothing; None: it is not known before.
     """
 
     provider: Provider
     identity: JsonObject = field(default_factory=dict)
     max_in_flight: int | None = None
     free: bool = False
+    check: Callable[[ChatRequest], object] | None = None
 
 
 # Raises `errors.Invalid` for what the operator must put right before the model can be asked.

@@ -14,6 +14,7 @@ from yarl import URL
 
 from weighbridge.providers.base import CallFailed
 from weighbridge.providers.failures import (
+    body_retry_after_s,
     call_failed,
     endpoint_message,
     malformed,
@@ -22,7 +23,7 @@ from weighbridge.providers.failures import (
 )
 
 _MAX_ERROR_BYTES = 64 << 10
-_SECRET_HEADERS = ("Authorization", "x-api-key", "api-key")
+_SECRET_HEADERS = ("Authorization", "x-api-key", "api-key", "x-goog-api-key")
 
 
 class Transport:
@@ -121,17 +122,21 @@ class Transport:
         if 300 <= response.status < 400:
             target = response.headers.get("Location", "elsewhere")
             said, code = f"redirects are not followed (to {target}); declare that base_url", ""
+            in_body_s = None
         else:
             try:
                 text = await _at_most(response.content, _MAX_ERROR_BYTES)
             except (aiohttp.ClientError, OSError):
                 text = b""  # the status alone says what happened
             try:
-                said, code = endpoint_message(orjson.loads(text))
+                data = orjson.loads(text)
             except orjson.JSONDecodeError:
-                said, code = "", ""
+                data = None
+            said, code = endpoint_message(data)
+            in_body_s = body_retry_after_s(data)
             said = said or text.decode(errors="replace").strip() or response.reason or ""
-        wait_s = retry_after_s(response.headers)
+        in_header_s = retry_after_s(response.headers)
+        wait_s = in_body_s if in_header_s is None else in_header_s
         return status_failed(
             response.status, _without_keys(said, headers), code=code, retry_after_s=wait_s
         )
