@@ -15,12 +15,13 @@ ALLOWED: dict[str, set[str]] = {
     "settings": set(),
     "statistics": set(),
     "datasets": set(),
-    "scorers": {"providers"},  # a judge asks through `providers.base`
+    "scorers": {"providers", "yamltext"},  # a judge asks through `providers.base`
     "providers": set(),
     "store": {"datasets"},
     "reports": {"statistics"},
     "spec": {"datasets", "scorers"},
-    "specfile": {"spec"},
+    "specfile": {"spec", "yamltext"},
+    "yamltext": set(),
     "jobs": {"datasets", "providers", "reports", "scorers", "spec", "store"},
     "services": {"datasets", "jobs", "providers", "scorers", "spec", "store"},
     "wiring": {"providers", "services", "settings", "store"},
@@ -30,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "demo": {"providers", "services", "settings", "wiring"},
     "cli": {
         *("datasets", "demo", "dialects", "jobs", "providers", "scorers", "server", "services"),
-        *("settings", "spec", "specfile", "store", "wiring"),
+        *("settings", "spec", "specfile", "store", "wiring", "yamltext"),
     },
     "__main__": {"cli"},
     "__init__": set(),
