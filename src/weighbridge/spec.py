@@ -12,9 +12,12 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     JsonValue,
+    Tag,
     TypeAdapter,
     ValidationError,
     field_validator,
@@ -30,6 +33,7 @@ from weighbridge.core.prompt import Template
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.datasets.cases import BadRow, check_rows
 from weighbridge.datasets.rows import Row
+from weighbridge.datasets.selection import Condition, Selection
 from weighbridge.errors import FieldProblem, InvalidFields
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -86,6 +90,78 @@ class MessageSpec(_Strict):
     )
 
 
+def _check_scalar(value: JsonValue) -> JsonValue:
+    if isinstance(value, list | dict):
+        raise ValueError("text, a number, true, false or null was expected")
+    return value
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+Scalar = Annotated[JsonValue, AfterValidator(_check_scalar)]
+
+
+class ConditionSpec(_Strict):
+    """What the value of a column must be. All that is given must hold."""
+
+    any_of: list[Scalar] | None = Field(
+        default=None, alias="in", min_length=1, max_length=10_000, description="One of these."
+    )
+    none_of: Annotated[list[Scalar], BeforeValidator(_listed)] = Field(
+        default_factory=list, alias="not", max_length=10_000, description="None of these."
+    )
+    least: float | None = Field(
+        default=None, alias="min", allow_inf_nan=False, description="A number, at least this."
+    )
+    most: float | None = Field(
+        default=None, alias="max", allow_inf_nan=False, description="A number, at most this."
+    )
+    contains: str | None = Field(
+        default=None, min_length=1, description="Text with this in it, whatever its case."
+    )
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> "ConditionSpec":
+        if not self.model_fields_set:
+            raise ValueError("one of `in`, `not`, `min`, `max` and `contains` is needed")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(f"no number is at least {self.least:g} and at most {self.most:g}")
+        return self
+
+    def to_condition(self) -> Condition:
+        """The noun."""
+        return Condition(
+            None if self.any_of is None else tuple(self.any_of),
+            tuple(self.none_of),
+            self.least,
+            self.most,
+            self.contains,
+        )
+
+
+def _kind_of_wanted(value: object) -> str:
+    if isinstance(value, Mapping | ConditionSpec):
+        return "(condition)"
+    return "(values)" if isinstance(value, list) else "(value)"
+
+
+Wanted = Annotated[
+    Annotated[Scalar, Tag("(value)")]
+    | Annotated[list[Scalar], Tag("(values)")]
+    | Annotated[ConditionSpec, Tag("(condition)")],
+    Discriminator(_kind_of_wanted),
+]
+
+
+class SampleSpec(_Strict):
+    """Some rows, drawn at random without replacement."""
+
+    n: int = Field(ge=1, description="How many.")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="The same seed, the same rows.")
+
+
 class EvaluationSpec(_Strict):
     """An evaluation: cases, a prompt, one or more models, and scorers."""
 
@@ -102,6 +178,15 @@ class EvaluationSpec(_Strict):
         min_length=1,
         max_length=MAX_INLINE_CASES,
         description=f"The cases themselves, column → value; at most {MAX_INLINE_CASES:,}.",
+    )
+    where: dict[Column, Wanted] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="Take only rows that meet these conditions: column → a value, a list of "
+        "values, or `{in, not, min, max, contains}`.",
+    )
+    sample: SampleSpec | None = Field(
+        default=None, description="Of these rows, draw some at random; the same ones every time."
     )
     id: Column | None = Field(
         default=None, description="Column that names the case; its position otherwise."
@@ -215,6 +300,26 @@ class EvaluationSpec(_Strict):
             limit=self.limit,
             judge=self.judge,
             metadata={**self.metadata},
+        )
+
+    def selection(self) -> Selection | None:
+        """Which rows of the data are taken; None: all."""
+        if not self.where and self.sample is None:
+            return None
+        where = {
+            column: wanted.to_condition()
+            if isinstance(wanted, ConditionSpec)
+            else Condition(tuple(wanted) if isinstance(wanted, list) else (wanted,))
+            for column, wanted in self.where.items()
+        }
+        written = self.model_dump(
+            mode="json", by_alias=True, exclude_defaults=True, include={"where", "sample"}
+        )
+        return Selection(
+            where,
+            self.sample.n if self.sample else None,
+            self.sample.seed if self.sample else 0,
+            written,
         )
 
     def as_json(self) -> JsonObject:
@@ -375,7 +480,7 @@ def _refuse(problems: Any) -> None:
 
 
 def _problem(detail: ErrorDetails, lines: Mapping[Path, int]) -> FieldProblem:
-    path = detail["loc"]
+    path = tuple(part for part in detail["loc"] if not str(part).startswith("("))
     message = detail["msg"]
     if detail["type"] == "extra_forbidden":
         message = f"there is no such field{did_you_mean(str(path[-1]), _fields_at(path))}"
@@ -388,7 +493,14 @@ def _problem(detail: ErrorDetails, lines: Mapping[Path, int]) -> FieldProblem:
 
 
 def _fields_at(path: Path) -> list[str]:
-    model: type[BaseModel] = EvaluationSpec
-    if len(path) > 1:
-        model = BudgetSpec if path[0] == "budget" else MessageSpec
+    model = _PARTS[str(path[0])] if len(path) > 1 else EvaluationSpec
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+# The fields of `EvaluationSpec` that are objects with named fields themselves.
+_PARTS: dict[str, type[BaseModel]] = {
+    "budget": BudgetSpec,
+    "messages": MessageSpec,
+    "where": ConditionSpec,
+    "sample": SampleSpec,
+}

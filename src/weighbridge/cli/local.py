@@ -15,7 +15,7 @@ from weighbridge.errors import Conflict, Invalid, InvalidFields, WeighbridgeErro
 from weighbridge.jobs.execution import Execution, Stop
 from weighbridge.jobs.foreground import OWNED_FOR_S, run_in_foreground, this_process
 from weighbridge.jobs.loading import LoadedRun, load_run
-from weighbridge.services.evaluations import Owner
+from weighbridge.services.evaluations import Owner, Reproduction
 
 INTERRUPT_GRACE_S = 5.0
 """How long calls in flight may go on after Ctrl-C: they are paid for, most likely."""
@@ -32,6 +32,10 @@ class Ended:
 
     run_ids: tuple[str, ...]
     interrupted: ExitCode | None
+
+    def with_first(self, run_id: str) -> "Ended":
+        """With another run, to be shown before these."""
+        return Ended((run_id, *self.run_ids), self.interrupted)
 
 
 async def check(session: Session, file: EvaluationFile) -> tuple[int, int]:
@@ -54,6 +58,12 @@ async def start(session: Session, file: EvaluationFile) -> tuple[Run, ...]:
             session.caller, file.spec, folder=file.folder, owner=_owner()
         )
     return started.runs
+
+
+async def start_again(session: Session, name: str) -> Reproduction:
+    """Queue a run that does again what another did; it is ours to execute."""
+    original = await session.run(name)
+    return await session.services.evaluations.reproduce(session.caller, original.id, owner=_owner())
 
 
 async def take_up(session: Session, names: Sequence[str], *, retry_failed: bool) -> tuple[Run, ...]:

@@ -23,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("export", "Write the outcomes of a run as jsonl, csv or parquet."),
     "cancel": ("runs", "Stop a run; what was done is kept."),
     "retry-failed": ("run", "Ask the failed cases of a run again."),
+    "reproduce": ("reproduce", "Do again exactly what a run did, and compare."),
+    "datasets": ("datasets", "List data sets and their versions; add, look at and tag them."),
     "serve": ("server", "Serve the APIs and work on runs."),
     "worker": ("worker", "Work on the runs of an installation, without serving."),
     "models": ("models", "List the models that evaluations can name."),

@@ -60,9 +60,10 @@ async def _start(server: Server, asked: EvaluationFile) -> list[wire.Run]:
     try:
         if data is not None and not data.startswith("ds_"):
             path = asked.folder / data
-            if not path.is_file():
+            if path.is_file():
+                spec["data"] = (await server.upload(path)).id
+            elif path.suffix:
                 raise InvalidFields([FieldProblem("data", f"there is no file {path}")])
-            spec["data"] = (await server.upload(path)).id
         return list((await server.create(spec)).runs)
     except InvalidFields as error:
         raise asked.locate(error) from error

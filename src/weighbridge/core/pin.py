@@ -37,6 +37,31 @@ def pin(
         KeyError: a scorer of the evaluation has no version.
         ValueError: a number that JSON cannot say (NaN or an infinity).
     """
+    return _sha256(
+        _determining(evaluation, dataset_sha256, model_identity, scorer_versions, judging)
+    )
+
+
+def pin_parts(
+    evaluation: Evaluation,
+    dataset_sha256: str,
+    model_identity: Json,
+    scorer_versions: Mapping[str, int],
+    judging: JsonObject | None = None,
+) -> dict[str, str]:
+    """A hash for each part of what `pin` covers (`dataset`, `model`, `messages`, `scorers`…), so
+    that it can be told in what two runs differ. Arguments as there."""
+    determining = _determining(evaluation, dataset_sha256, model_identity, scorer_versions, judging)
+    return {part: _sha256(value)[:16] for part, value in determining.items()}
+
+
+def _determining(
+    evaluation: Evaluation,
+    dataset_sha256: str,
+    model_identity: Json,
+    scorer_versions: Mapping[str, int],
+    judging: JsonObject | None,
+) -> dict[str, Json]:
     determining: dict[str, Json] = {
         "dataset": dataset_sha256,
         "model": model_identity,
@@ -62,7 +87,11 @@ def pin(
     }
     if judging:
         determining["judging"] = judging
-    return hashlib.sha256(canonical_json(determining)).hexdigest()
+    return determining
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def canonical_json(value: object) -> bytes:

@@ -1,23 +1,32 @@
 """Data sets: taken in from files and rows, kept as frames, read back a segment at a time."""
 
 import asyncio
+import builtins
 import errno
 import os
+import re
 import tempfile
 import threading
+from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from weighbridge.core.caller import Caller, Role
 from weighbridge.core.evaluation import Evaluation
+from weighbridge.core.json import JsonObject
+from weighbridge.core.suggest import did_you_mean
 from weighbridge.datasets.cases import check_rows
 from weighbridge.datasets.frame import SEGMENT, FrameIndex, write_frame
 from weighbridge.datasets.readers import open_rows
+from weighbridge.datasets.selection import Selection
 from weighbridge.errors import Invalid, NotFound, OutOfSpace
 from weighbridge.store import datasets
 from weighbridge.store.datasets import Dataset
 from weighbridge.store.engine import Store
+
+_TAG = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,63}")
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
 
 Rows = Iterable[dict[str, Any]]
 Check = Callable[[Rows], Iterator[dict[str, Any]]]
@@ -75,12 +84,130 @@ class Datasets:
             raise NotFound(f"there is no data set {dataset_id}")
         return dataset
 
-    async def list(self, caller: Caller, *, after: str | None, limit: int) -> list[Dataset]:
-        """Newest first."""
+    async def called(self, caller: Caller, reference: str) -> Dataset:
+        """The data set that a reference means: an id (`ds_…`), a name (its newest version),
+        `name@3` (a version) or `name@tag`.
+
+        Raises:
+            NotFound: the workspace has none; the message says which there are.
+        """
+        if reference.startswith("ds_"):
+            return await self.get(caller, reference)
+        async with self._store.begin() as connection:
+            workspace = caller.workspace_id
+            found = await datasets.find_version(connection, workspace, reference)
+            name, at, which = reference.rpartition("@")
+            newest = await datasets.find_version(connection, workspace, name) if at else None
+            if found is None and newest is not None:
+                number = int(which) if _VERSION.fullmatch(which) else which
+                found = await datasets.find_version(connection, workspace, name, number)
+            names = [] if found else await datasets.names_of_datasets(connection, workspace)
+        if found is not None:
+            return found
+        if newest is not None:
+            raise NotFound(
+                f"the data set {name!r} has no version or tag {which!r}: its newest version is "
+                f"{newest.version}"
+            )
+        raise NotFound(f"there is no data set {reference!r}{did_you_mean(reference, names)}")
+
+    async def list(
+        self,
+        caller: Caller,
+        *,
+        after: str | None,
+        limit: int,
+        name: str | None = None,
+        tag: str | None = None,
+        selected: bool = False,
+    ) -> list[Dataset]:
+        """Newest first; `selected`: those, too, that evaluations selected from others."""
         async with self._store.begin() as connection:
             return await datasets.list_datasets(
-                connection, caller.workspace_id, after=after, limit=limit
+                connection,
+                caller.workspace_id,
+                after=after,
+                limit=limit,
+                name=name,
+                tag=tag,
+                selected=selected,
             )
+
+    async def tag(self, caller: Caller, reference: str, tag: str) -> Dataset:
+        """Give a version a name of its own, which moves here if another version had it.
+
+        Raises:
+            NotFound: there is no such data set.
+            Invalid: it is no tag: it looks like a version's number, or has other characters.
+        """
+        caller.must_be(Role.WRITER)
+        if not _TAG.fullmatch(tag):
+            raise Invalid(
+                f"{tag!r} cannot be a tag: up to 64 letters, digits, `.`, `_` and `-`, a letter "
+                "first"
+            )
+        dataset = await self.called(caller, reference)
+        async with self._store.begin() as connection:
+            await datasets.set_tag(connection, dataset, tag)
+        return await self.get(caller, dataset.id)
+
+    async def untag(self, caller: Caller, reference: str, tag: str) -> Dataset:
+        """Take a tag from a version.
+
+        Raises:
+            NotFound: there is no such data set, or it has no such tag.
+        """
+        caller.must_be(Role.WRITER)
+        dataset = await self.called(caller, reference)
+        async with self._store.begin() as connection:
+            if not await datasets.remove_tag(connection, dataset, tag):
+                raise NotFound(
+                    f"version {dataset.version} of {dataset.name!r} has no tag {tag!r}"
+                    + did_you_mean(tag, dataset.tags)
+                )
+        return await self.get(caller, dataset.id)
+
+    async def page(
+        self, dataset: Dataset, *, start: int = 0, limit: int = 100
+    ) -> builtins.list[dict[str, Any]]:
+        """Rows from the 0-based position `start` on."""
+        stop = min(start + limit, dataset.frame.rows)
+        rows: builtins.list[dict[str, Any]] = []
+        for segment in range(start // SEGMENT, -(-stop // SEGMENT)):
+            rows += await datasets.read_segment(self._store.blobs, dataset.frame, segment)
+        skipped = start - start // SEGMENT * SEGMENT
+        return rows[skipped : skipped + max(0, stop - start)]
+
+    async def select(
+        self, caller: Caller, dataset: Dataset, selection: Selection, evaluation: Evaluation
+    ) -> Dataset:
+        """The rows that a selection takes, as a data set of its own that knows where it came from.
+
+        Raises:
+            Invalid: a condition names a column that is not there, no row is left, fewer than are
+                to be drawn, or what is left cannot be evaluated.
+        """
+        caller.must_be(Role.WRITER)
+        loop = asyncio.get_running_loop()
+        reading = _Reading(self._store, dataset, loop)
+
+        def chosen() -> Iterator[dict[str, Any]]:
+            positions = array("Q", (at for at, _ in selection.matching(reading.rows())))
+            taken = iter(selection.draw(positions))
+            wanted = next(taken, None)
+            for position, row in enumerate(reading.rows()):
+                if position == wanted:
+                    yield row
+                    wanted = next(taken, None)
+
+        return await self._keep(
+            caller,
+            f"{dataset.name}, selected",
+            chosen,
+            lambda rows: check_rows(rows, evaluation),
+            parent_id=dataset.id,
+            selection=selection.written,
+        )
 
     async def rows(self, dataset: Dataset) -> AsyncIterator[dict[str, Any]]:
         """All rows in order, a segment in memory at a time."""
@@ -103,8 +230,11 @@ class Datasets:
         for _ in verifier:  # its last look, over all ids
             pass
 
-    async def count(self, path: Path, evaluation: Evaluation) -> int:
-        """The rows of a file, each looked at as it would be on its way in; nothing is kept.
+    async def count(
+        self, path: Path, evaluation: Evaluation, selection: Selection | None = None
+    ) -> int:
+        """The rows of a file that would be taken, each looked at as it would be on its way in;
+        nothing is kept.
 
         Raises:
             Invalid: the file cannot be read as data, or lacks what the evaluation needs.
@@ -113,15 +243,34 @@ class Datasets:
         abandoned = threading.Event()
 
         def look() -> int:
-            return sum(1 for _ in check_rows(_unless(abandoned, open_rows(path)), evaluation))
+            rows = _unless(abandoned, open_rows(path))
+            if selection is None:
+                return sum(1 for _ in check_rows(rows, evaluation))
+            return selection.count(rows, lambda taken: check_rows(taken, evaluation))
 
         try:
             return await asyncio.to_thread(look)
         finally:
             abandoned.set()
 
+    async def count_selected(
+        self, dataset: Dataset, evaluation: Evaluation, selection: Selection
+    ) -> int:
+        """As `count`, of a stored data set."""
+        reading = _Reading(self._store, dataset, asyncio.get_running_loop())
+        return await asyncio.to_thread(
+            lambda: selection.count(reading.rows(), lambda taken: check_rows(taken, evaluation))
+        )
+
     async def _keep(
-        self, caller: Caller, name: str, rows: Callable[[], Rows], check: Check | None
+        self,
+        caller: Caller,
+        name: str,
+        rows: Callable[[], Rows],
+        check: Check | None,
+        *,
+        parent_id: str | None = None,
+        selection: JsonObject | None = None,
     ) -> Dataset:
         handle, temporary = tempfile.mkstemp(dir=self._store.folder, prefix=".incoming-")
         path = Path(temporary)
@@ -134,7 +283,14 @@ class Datasets:
             if not await self._store.blobs.exists(key):
                 await self._store.blobs.take_file(key, path)
             async with self._store.begin() as connection:
-                return await datasets.add_dataset(connection, caller.workspace_id, name, frame)
+                return await datasets.add_dataset(
+                    connection,
+                    caller.workspace_id,
+                    name,
+                    frame,
+                    parent_id=parent_id,
+                    selection=selection,
+                )
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise OutOfSpace("no room left on the disk for this data set") from error
@@ -142,6 +298,21 @@ class Datasets:
         finally:
             abandoned.set()
             await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+class _Reading:
+    """The rows of a stored data set, for a thread: segments are fetched by the event loop."""
+
+    def __init__(self, store: Store, dataset: Dataset, loop: asyncio.AbstractEventLoop) -> None:
+        self._store = store
+        self._frame = dataset.frame
+        self._loop = loop
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """All rows in order; each call reads them anew."""
+        for segment in range(self._frame.segments):
+            reading = datasets.read_segment(self._store.blobs, self._frame, segment)
+            yield from asyncio.run_coroutine_threadsafe(reading, self._loop).result()
 
 
 def _write(handle: int, rows: Callable[[], Rows], check: Check | None) -> FrameIndex:

@@ -8,18 +8,17 @@ from weighbridge import scorers as scorer_table
 from weighbridge.core.caller import Caller, Role
 from weighbridge.core.evaluation import Evaluation
 from weighbridge.core.json import Json, JsonObject
-from weighbridge.core.pin import pin
+from weighbridge.core.pin import pin, pin_parts
 from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
-from weighbridge.datasets.cases import check_rows
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields, NotFound
 from weighbridge.jobs.loading import plan_of
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.providers.model import Models
+from weighbridge.services.case_sources import CaseSources
 from weighbridge.services.datasets import Datasets
-from weighbridge.spec import EvaluationSpec
+from weighbridge.spec import EvaluationSpec, parse_spec
 from weighbridge.store import evaluations, runs
-from weighbridge.store.datasets import Dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import StoredEvaluation
 
@@ -30,6 +29,21 @@ class Started:
 
     evaluation: StoredEvaluation
     runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """A run that does again what another did.
+
+    Attributes:
+        changed: parts of the pin (`model`, `scorers`, `judging`…) that are not what they were:
+            empty when it is the same work.
+    """
+
+    original: Run
+    evaluation: StoredEvaluation
+    run: Run
+    changed: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ class Evaluations:
     def __init__(self, store: Store, models: Models, datasets: Datasets) -> None:
         self._store = store
         self._models = models
-        self._datasets = datasets
+        self._sources = CaseSources(datasets)
 
     async def start(
         self,
@@ -76,12 +90,13 @@ class Evaluations:
         caller.must_be(Role.WRITER)
         evaluation = spec.to_evaluation()
         identities = [await self._identify(evaluation, name) for name in evaluation.models]
-        dataset = await self._dataset(caller, spec, evaluation, folder)
+        dataset = await self._sources.take(caller, spec, evaluation, folder)
         plan = plan_of(evaluation, dataset.frame.rows)
         versions = scorer_table.versions(evaluation.scorers)
         evaluation, judging = await self._judging(evaluation)
         stored_spec = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        stored_spec.pop("cases", None)
+        for taken in ("cases", "where", "sample"):  # the data set that came of them is kept
+            stored_spec.pop(taken, None)
         stored_spec["data"] = dataset.id
         if evaluation.judge is not None:
             stored_spec["judge"] = evaluation.judge
@@ -97,6 +112,9 @@ class Evaluations:
                     evaluation_id=stored.id,
                     model=name,
                     pin=pin(evaluation, dataset.frame.sha256, identity, versions, judging),
+                    pin_parts=pin_parts(
+                        evaluation, dataset.frame.sha256, identity, versions, judging
+                    ),
                     total=plan.cases * plan.epochs,
                     owner=owner.name if owner else None,
                     owned_for_s=owner.seconds if owner else 0.0,
@@ -105,6 +123,33 @@ class Evaluations:
                 assert run is not None  # noqa: S101 (it was made in this transaction)
                 made.append(run)
         return Started(stored, tuple(made))
+
+    async def reproduce(
+        self, caller: Caller, run_id: str, *, owner: Owner | None = None
+    ) -> Reproduction:
+        """Do again what a run did: the same rows, model, prompt, judge and scorers.
+
+        Raises:
+            NotFound: the workspace has no such run.
+            Invalid: its model, its judge or a scorer is no longer there.
+        """
+        caller.must_be(Role.WRITER)
+        async with self._store.begin() as connection:
+            original = await runs.find_run(connection, caller.workspace_id, run_id)
+            stored = original and await evaluations.find_evaluation(
+                connection, caller.workspace_id, original.evaluation_id
+            )
+        if not original or not stored:
+            raise NotFound(f"there is no run {run_id}")
+        again = {name: value for name, value in stored.spec.items() if name != "models"}
+        spec = parse_spec({**again, "model": original.model})
+        started = await self.start(caller, spec, owner=owner)
+        run = started.runs[0]
+        async with self._store.begin() as connection:
+            before = await runs.read_pin_parts(connection, run_id)
+            after = await runs.read_pin_parts(connection, run.id)
+        changed = tuple(part for part in after if before.get(part) != after[part]) if before else ()
+        return Reproduction(original, started.evaluation, run, changed)
 
     async def check(
         self, caller: Caller, spec: EvaluationSpec, *, folder: Path | None = None
@@ -123,14 +168,7 @@ class Evaluations:
         for name in evaluation.models:
             await self._identify(evaluation, name)
         await self._judging(evaluation)
-        data = spec.data or ""
-        if spec.cases is not None:
-            return plan_of(evaluation, len(spec.cases))  # the spec has looked at them itself
-        if data.startswith("ds_"):
-            dataset = await self._known_dataset(caller, data)
-            await self._datasets.verify(dataset, evaluation)
-            return plan_of(evaluation, dataset.frame.rows)
-        return plan_of(evaluation, await self._datasets.count(_data_file(folder, data), evaluation))
+        return plan_of(evaluation, await self._sources.count(caller, spec, evaluation, folder))
 
     async def get(self, caller: Caller, evaluation_id: str) -> StoredEvaluation:
         """One evaluation.
@@ -190,46 +228,3 @@ class Evaluations:
                 field = "judge" if name is None else "scorers"
                 raise InvalidFields([FieldProblem(field, error.message)]) from error
         return evaluation, {"models": models, "wording": scorer_table.wordings(scorers)}
-
-    async def _dataset(
-        self, caller: Caller, spec: EvaluationSpec, evaluation: Evaluation, folder: Path | None
-    ) -> Dataset:
-        if spec.cases is not None:
-            return await self._datasets.import_rows(
-                caller,
-                f"{evaluation.name}, inline cases",
-                [dict(row) for row in spec.cases],
-                lambda rows: check_rows(rows, evaluation),
-            )
-        data = spec.data or ""
-        if data.startswith("ds_"):
-            dataset = await self._known_dataset(caller, data)
-            await self._datasets.verify(dataset, evaluation)
-            return dataset
-        path = _data_file(folder, data)
-        return await self._datasets.import_file(
-            caller, path, check=lambda rows: check_rows(rows, evaluation)
-        )
-
-    async def _known_dataset(self, caller: Caller, dataset_id: str) -> Dataset:
-        try:
-            return await self._datasets.get(caller, dataset_id)
-        except NotFound as error:
-            raise InvalidFields([FieldProblem("data", error.message)]) from error
-
-
-def _data_file(folder: Path | None, data: str) -> Path:
-    if folder is None:
-        raise InvalidFields(
-            [
-                FieldProblem(
-                    "data",
-                    f"{data!r} is not the id of a data set (ds_…): upload the file first with "
-                    "POST /api/v1/datasets, or send its rows as `cases`",
-                )
-            ]
-        )
-    path = folder / data
-    if not path.is_file():
-        raise InvalidFields([FieldProblem("data", f"there is no file {path}")])
-    return path

@@ -2,27 +2,39 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.ids import new_id
-from weighbridge.core.json import Json
+from weighbridge.core.json import Json, JsonObject
 from weighbridge.datasets.frame import FrameIndex, parse_rows, segment_range
 from weighbridge.store.blobs import Blobs
 from weighbridge.store.moments import now
-from weighbridge.store.tables import datasets
+from weighbridge.store.tables import dataset_tags, datasets
+from weighbridge.store.upsert import insert_into
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """A stored data set; `frame` says where its rows are in the blob."""
+    """A stored data set; `frame` says where its rows are in the blob.
+
+    Attributes:
+        version: 1, 2, … among the data sets of this name, which differ in content.
+        parent_id: the data set it was selected from; selection: how, as it was written.
+        tags: names that were given to this version and may be moved to another.
+    """
 
     id: str
     workspace_id: str
     name: str
     frame: FrameIndex
     created_at: datetime
+    version: int = 1
+    parent_id: str | None = None
+    selection: JsonObject | None = None
+    tags: tuple[str, ...] = ()
 
 
 def blob_key(sha256: str) -> str:
@@ -31,23 +43,34 @@ def blob_key(sha256: str) -> str:
 
 
 async def add_dataset(
-    connection: AsyncConnection, workspace_id: str, name: str, frame: FrameIndex
+    connection: AsyncConnection,
+    workspace_id: str,
+    name: str,
+    frame: FrameIndex,
+    *,
+    parent_id: str | None = None,
+    selection: JsonObject | None = None,
 ) -> Dataset:
-    """Keep a data set; the same content under the same name is the one that is there already."""
-    found = await connection.execute(
-        select(datasets).where(
-            datasets.c.workspace_id == workspace_id,
-            datasets.c.sha256 == frame.sha256,
-            datasets.c.name == name,
+    """Keep a data set: the next version of this name, or, when one of its versions has the same
+    content, that one."""
+    while True:
+        found = await connection.execute(
+            _with_tags(
+                datasets.c.workspace_id == workspace_id,
+                datasets.c.sha256 == frame.sha256,
+                datasets.c.name == name,
+            )
         )
-    )
-    row = found.mappings().one_or_none()
-    if row is not None:
-        return _dataset(row)
-    dataset = Dataset(new_id("ds"), workspace_id, name, frame, now())
-    await connection.execute(
-        insert(datasets).values(
-            id=dataset.id,
+        row = found.mappings().one_or_none()
+        if row is not None:
+            return _dataset(row)
+        latest = await connection.scalar(
+            select(func.max(datasets.c.version)).where(
+                datasets.c.workspace_id == workspace_id, datasets.c.name == name
+            )
+        )
+        added = insert_into(datasets, connection.dialect).values(
+            id=new_id("ds"),
             workspace_id=workspace_id,
             name=name,
             sha256=frame.sha256,
@@ -55,10 +78,13 @@ async def add_dataset(
             size=frame.size,
             columns=list(frame.columns),
             offsets=list(frame.offsets),
-            created_at=dataset.created_at,
+            version=(latest or 0) + 1,
+            parent_id=parent_id,
+            selection=selection,
+            created_at=now(),
         )
-    )
-    return dataset
+        # Somebody may have added a version meanwhile; then this one gets the number after it.
+        await connection.execute(added.on_conflict_do_nothing())
 
 
 async def find_dataset(
@@ -66,27 +92,130 @@ async def find_dataset(
 ) -> Dataset | None:
     """The data set with this id, if it is in the workspace."""
     found = await connection.execute(
-        select(datasets).where(datasets.c.workspace_id == workspace_id, datasets.c.id == dataset_id)
+        _with_tags(datasets.c.workspace_id == workspace_id, datasets.c.id == dataset_id)
     )
     row = found.mappings().one_or_none()
     return None if row is None else _dataset(row)
 
 
+async def find_version(
+    connection: AsyncConnection, workspace_id: str, name: str, which: int | str | None = None
+) -> Dataset | None:
+    """A version of the data set of this name.
+
+    Args:
+        which: its number, or a tag; None: the newest.
+    """
+    conditions = [datasets.c.workspace_id == workspace_id, datasets.c.name == name]
+    if isinstance(which, int):
+        conditions.append(datasets.c.version == which)
+    elif which is not None:
+        tagged = select(dataset_tags.c.dataset_id).where(
+            dataset_tags.c.workspace_id == workspace_id,
+            dataset_tags.c.name == name,
+            dataset_tags.c.tag == which,
+        )
+        conditions.append(datasets.c.id.in_(tagged))
+    found = await connection.execute(
+        _with_tags(*conditions).order_by(datasets.c.version.desc()).limit(1)
+    )
+    row = found.mappings().one_or_none()
+    return None if row is None else _dataset(row)
+
+
+async def names_of_datasets(
+    connection: AsyncConnection, workspace_id: str, limit: int = 1_000
+) -> list[str]:
+    """Names of data sets that were not selected from others, for hints."""
+    rows = await connection.execute(
+        select(datasets.c.name)
+        .where(datasets.c.workspace_id == workspace_id, datasets.c.parent_id.is_(None))
+        .distinct()
+        .limit(limit)
+    )
+    return [row.name for row in rows]
+
+
 async def list_datasets(
-    connection: AsyncConnection, workspace_id: str, *, after: str | None, limit: int
+    connection: AsyncConnection,
+    workspace_id: str,
+    *,
+    after: str | None,
+    limit: int,
+    name: str | None = None,
+    tag: str | None = None,
+    selected: bool = False,
 ) -> list[Dataset]:
-    """Newest first, below the id `after`."""
-    query = select(datasets).where(datasets.c.workspace_id == workspace_id)
+    """Newest first, below the id `after`.
+
+    Args:
+        name, tag: only those that are called so.
+        selected: those, too, that evaluations selected from others.
+    """
+    conditions = [datasets.c.workspace_id == workspace_id]
     if after is not None:
-        query = query.where(datasets.c.id < after)
-    rows = await connection.execute(query.order_by(datasets.c.id.desc()).limit(limit))
+        conditions.append(datasets.c.id < after)
+    if name is not None:
+        conditions.append(datasets.c.name == name)
+    if tag is not None:
+        conditions.append(
+            datasets.c.id.in_(
+                select(dataset_tags.c.dataset_id).where(
+                    dataset_tags.c.workspace_id == workspace_id, dataset_tags.c.tag == tag
+                )
+            )
+        )
+    if not selected:
+        conditions.append(datasets.c.parent_id.is_(None))
+    rows = await connection.execute(
+        _with_tags(*conditions).order_by(datasets.c.id.desc()).limit(limit)
+    )
     return [_dataset(row) for row in rows.mappings()]
+
+
+async def set_tag(connection: AsyncConnection, dataset: Dataset, tag: str) -> None:
+    """Give a version a tag, taking it from the version of the same name that had it."""
+    statement = insert_into(dataset_tags, connection.dialect).values(
+        workspace_id=dataset.workspace_id,
+        name=dataset.name,
+        tag=tag,
+        dataset_id=dataset.id,
+        moved_at=now(),
+    )
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["workspace_id", "name", "tag"],
+            set_={"dataset_id": dataset.id, "moved_at": now()},
+        )
+    )
+
+
+async def remove_tag(connection: AsyncConnection, dataset: Dataset, tag: str) -> bool:
+    """Take a tag from a version; False when it has no such tag."""
+    removed = await connection.execute(
+        delete(dataset_tags).where(
+            dataset_tags.c.workspace_id == dataset.workspace_id,
+            dataset_tags.c.dataset_id == dataset.id,
+            dataset_tags.c.tag == tag,
+        )
+    )
+    return removed.rowcount == 1
 
 
 async def read_segment(blobs: Blobs, frame: FrameIndex, segment: int) -> list[dict[str, Json]]:
     """The rows of one segment of the frame, in order."""
     start, end = segment_range(frame, segment)
     return parse_rows(await blobs.get_range(blob_key(frame.sha256), start, end))
+
+
+def _with_tags(*conditions: ColumnElement[bool]) -> Select[Any]:
+    tags = (
+        select(func.aggregate_strings(dataset_tags.c.tag, ","))
+        .where(dataset_tags.c.dataset_id == datasets.c.id)
+        .scalar_subquery()
+        .label("tags")
+    )
+    return select(datasets, tags).where(*conditions)
 
 
 def _dataset(row: RowMapping) -> Dataset:
@@ -102,4 +231,8 @@ def _dataset(row: RowMapping) -> Dataset:
             offsets=tuple(row["offsets"]),
         ),
         created_at=row["created_at"],
+        version=row["version"],
+        parent_id=row["parent_id"],
+        selection=row["selection"],
+        tags=tuple(sorted(row["tags"].split(","))) if row["tags"] else (),
     )

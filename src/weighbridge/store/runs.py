@@ -22,6 +22,7 @@ async def add_run(
     evaluation_id: str,
     model: str,
     pin: str,
+    pin_parts: dict[str, str],
     total: int,
     owner: str | None = None,
     owned_for_s: float = 0.0,
@@ -35,6 +36,7 @@ async def add_run(
             evaluation_id=evaluation_id,
             model=model,
             pin=pin,
+            pin_parts=pin_parts,
             state=RunState.QUEUED,
             total=total,
             round=1,
@@ -206,6 +208,11 @@ async def store_metrics(
 async def read_pin(connection: AsyncConnection, run_id: str) -> str:
     """The hash of everything that determines the run's result."""
     return str(await connection.scalar(select(runs.c.pin).where(runs.c.id == run_id)))
+
+
+async def read_pin_parts(connection: AsyncConnection, run_id: str) -> dict[str, str]:
+    """A hash for each part of the run's pin; empty for runs older than these."""
+    return dict(await connection.scalar(select(runs.c.pin_parts).where(runs.c.id == run_id)) or {})
 
 
 async def read_pins(connection: AsyncConnection, run_ids: Iterable[str]) -> dict[str, str]:

@@ -116,8 +116,22 @@ datasets = Table(
     Column("size", BigInteger, nullable=False),  # bytes
     Column("columns", Json, nullable=False),
     Column("offsets", Json, nullable=False),  # byte offset of each segment's first row, then size
+    Column("version", Integer, nullable=False),  # 1, 2, … of the data sets of this name
+    Column("parent_id", Identifier),  # the data set it was selected from
+    Column("selection", Json),  # how
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("workspace_id", "sha256", "name"),
+    UniqueConstraint("workspace_id", "name", "version"),
+)
+
+dataset_tags = Table(
+    "dataset_tags",
+    metadata,
+    Column("workspace_id", ForeignKey("workspaces.id"), primary_key=True),
+    Column("name", Text, primary_key=True),  # of the data set
+    Column("tag", String(64), primary_key=True),
+    Column("dataset_id", ForeignKey("datasets.id"), nullable=False),
+    Column("moved_at", UtcDateTime, nullable=False),
 )
 
 evaluations = Table(
@@ -142,6 +156,7 @@ runs = Table(
     Column("evaluation_id", ForeignKey("evaluations.id"), nullable=False, index=True),
     Column("model", Text, nullable=False),
     Column("pin", String(64), nullable=False),
+    Column("pin_parts", Json),  # a hash for each part of it, to tell what differs between two runs
     Column("state", Text, nullable=False),
     Column("reason", Text),
     Column("total", BigInteger, nullable=False),  # cases x epochs

@@ -205,3 +205,41 @@ async def test_a_reader_may_not_upload(make_client: MakeClient, client: httpx2.A
     reader = await make_client(Role.READER)
     problem(await reader.post("/datasets", files={"file": ("a.csv", CSV)}), 403)
     assert (await client.get("/datasets")).json()["data"] == []
+
+
+async def test_versions_rows_and_tags_are_there_over_http(client: httpx2.AsyncClient) -> None:
+    async def upload(content: bytes) -> dict[str, object]:
+        answer = await client.post("/datasets", files={"file": ("a.csv", content)})
+        uploaded: dict[str, object] = answer.json()
+        return uploaded
+
+    first, second = await upload(CSV), await upload(CSV + b"oui,oui\n")
+    assert (first["version"], second["version"]) == (1, 2)
+    tagged = await client.put(f"/datasets/{first['id']}/tags/prod")
+    assert tagged.json()["tags"] == ["prod"]
+    by_tag = await client.get("/datasets", params={"name": "a.csv", "tag": "prod"})
+    assert [dataset["id"] for dataset in by_tag.json()["data"]] == [first["id"]]
+    page = (await client.get(f"/datasets/{second['id']}/rows", params={"limit": 2})).json()
+    assert (page["data"][1]["q"], page["has_more"]) == ("nein", True)
+    cursor = {"limit": 2, "cursor": page["next_cursor"]}
+    rest = (await client.get(f"/datasets/{second['id']}/rows", params=cursor)).json()
+    assert ([row["q"] for row in rest["data"]], rest["has_more"]) == (["oui"], False)
+    assert (await client.delete(f"/datasets/{first['id']}/tags/prod")).json()["tags"] == []
+    assert (await client.delete(f"/datasets/{first['id']}/tags/prod")).status_code == 404
+    assert (await client.put(f"/datasets/{first['id']}/tags/3")).status_code == 422
+
+
+async def test_an_evaluation_over_http_names_a_version_and_a_part_of_it(
+    client: httpx2.AsyncClient,
+) -> None:
+    await client.post("/datasets", files={"file": ("a.csv", CSV)})
+    spec = {key: value for key, value in SPEC.items() if key != "cases"}
+    answer = await client.post(
+        "/evaluations", json=spec | {"data": "a.csv@1", "where": {"answer": "doch"}}
+    )
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["runs"][0]["progress"]["total"] == 1
+    again = await client.post(f"/runs/{answer.json()['runs'][0]['id']}/reproduce")
+    assert again.status_code == 201, again.text
+    assert (again.json()["same_work"], again.json()["changed"]) == (True, [])
+    assert again.json()["run"]["progress"]["total"] == 1

@@ -27,6 +27,8 @@ EXPECTED = {
     "/keys/{key_id}/rotate": {"post"},
     "/datasets": {"get", "post"},
     "/datasets/{dataset_id}": {"get"},
+    "/datasets/{dataset_id}/rows": {"get"},
+    "/datasets/{dataset_id}/tags/{tag}": {"put", "delete"},
     "/evaluations": {"get", "post"},
     "/evaluations/{evaluation_id}": {"get"},
     "/runs": {"get"},
@@ -34,6 +36,7 @@ EXPECTED = {
     "/runs/{run_id}/cancel": {"post"},
     "/runs/{run_id}/resume": {"post"},
     "/runs/{run_id}/retry-failed": {"post"},
+    "/runs/{run_id}/reproduce": {"post"},
     "/runs/{run_id}/events": {"get"},
     "/runs/{run_id}/outcomes": {"get"},
     "/runs/{run_id}/report": {"get"},
@@ -82,7 +85,7 @@ async def test_every_operation_says_its_key_its_answers_and_its_errors(
             if path not in {"/health", "/ready"}:
                 assert operation["security"], where
                 assert "401" in operation["responses"], where
-            if method == "post" and not path.endswith(("cancel", "resume", "failed", "rotate")):
+            if method == "post" and not path.endswith(("cancel", "resume", "failed", "rotate", "reproduce")):
                 assert operation["requestBody"]["required"], where
 
 

@@ -12,6 +12,7 @@ from weighbridge.core.run import FINISHED, Progress, Run
 from weighbridge.dialects.native import wire
 from weighbridge.providers.catalog import Listing
 from weighbridge.scorers.base import AnyScorer
+from weighbridge.services.evaluations import Reproduction
 from weighbridge.services.reports import ReportView
 from weighbridge.services.runs import RunView
 from weighbridge.store.datasets import Dataset
@@ -40,6 +41,20 @@ def from_run(view: RunView, moment: datetime | None = None) -> wire.Run:
         started_at=run.started_at,
         finished_at=run.finished_at,
         duration_s=_duration_s(run, moment),
+    )
+
+
+def from_reproduction(again: Reproduction, run: wire.Run) -> wire.Reproduction:
+    """A run that does again what another did.
+
+    Args:
+        run: the new one.
+    """
+    return wire.Reproduction(
+        original_id=again.original.id,
+        run=run,
+        same_work=not again.changed,
+        changed=list(again.changed),
     )
 
 
@@ -122,6 +137,10 @@ def from_dataset(dataset: Dataset) -> wire.Dataset:
         columns=list(dataset.frame.columns),
         size_bytes=dataset.frame.size,
         sha256=dataset.frame.sha256,
+        version=dataset.version,
+        tags=list(dataset.tags),
+        parent_id=dataset.parent_id,
+        selection=dataset.selection,
         created_at=dataset.created_at,
     )
 

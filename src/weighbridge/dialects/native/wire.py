@@ -150,6 +150,17 @@ class Failure(Sent):
     calls: int
 
 
+class Reproduction(Sent):
+    """A run that does again what another did."""
+
+    original_id: str
+    run: Run
+    same_work: bool = Field(description="Whether everything that decides the result is the same.")
+    changed: list[str] = Field(
+        description="What is not: `model`, `scorers`, `judging`… Empty when it is the same work."
+    )
+
+
 class Outcome(Sent):
     """What became of one case in one epoch."""
 
@@ -221,7 +232,19 @@ class Dataset(Sent):
     columns: list[str] = Field(description="In the order in which they first appear.")
     size_bytes: int
     sha256: str = Field(description="Of its canonical form; two data sets with one are equal.")
+    version: int = Field(description="1, 2, … of the data sets of this name: one per content.")
+    tags: list[str] = Field(description="Names given to this version; they can be moved.")
+    parent_id: str | None = Field(description="The data set that its rows were selected from.")
+    selection: dict[str, Any] | None = Field(description="How: `where` and `sample`.")
     created_at: datetime
+
+
+class Rows(Sent):
+    """Some rows of a data set, in order."""
+
+    data: list[dict[str, Any]]
+    next_cursor: str | None
+    has_more: bool
 
 
 class Model(Sent):
@@ -314,6 +337,16 @@ class PageQuery(Received):
     limit: int = Field(50, ge=1, le=500, description="How many at most.")
     cursor: str | None = Field(
         None, max_length=500, description="`next_cursor` of the page before; opaque."
+    )
+
+
+class DatasetsQuery(PageQuery):
+    """Which data sets."""
+
+    name: Text | None = Field(None, max_length=1_000, description="Only versions of this one.")
+    tag: Text | None = Field(None, max_length=64, description="Only versions with this tag.")
+    selected: bool = Field(
+        False, description="Those, too, that evaluations selected from other data sets."
     )
 
 

@@ -99,6 +99,28 @@ async def retry_failed(
     )
 
 
+@router.post(
+    "/{run_id}/reproduce", status_code=201, response_model=wire.Reproduction, responses=WRITE
+)
+async def reproduce_run(
+    request: Request,
+    services: ServicesHere,
+    caller: CallerHere,
+    run_id: Id,
+    _query: Annotated[wire.NoQuery, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Queue a run that does the same again: the same version of the data, prompt, model, judge and
+    scorers. `changed` names what is no longer what it was."""
+
+    async def start() -> wire.Reproduction:
+        again = await services.evaluations.reproduce(caller, run_id)
+        view = await services.runs.view(caller, again.run.id)
+        return translate.from_reproduction(again, translate.from_run(view, now()))
+
+    return await answers.idempotently(request, services, caller, idempotency_key, b"", start, 201)
+
+
 @router.get(
     "/{run_id}/events",
     response_class=EventSourceResponse,

@@ -14,9 +14,49 @@ def upgrade() -> None:
     """Forward."""
     op.add_column("outcomes", sa.Column("details", JSON, nullable=True))
     op.add_column("runs", sa.Column("breakdown", JSON, nullable=True))
+    op.add_column("runs", sa.Column("pin_parts", JSON, nullable=True))
+    _number_the_versions()
+    op.create_table(
+        "dataset_tags",
+        sa.Column("workspace_id", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("tag", sa.String(length=64), nullable=False),
+        sa.Column("dataset_id", sa.String(length=64), nullable=False),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["dataset_id"], ["datasets.id"], name=op.f("fk_dataset_tags_dataset_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_dataset_tags_workspace_id")
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "name", "tag", name=op.f("pk_dataset_tags")),
+    )
 
 
 def downgrade() -> None:
     """Back."""
+    op.drop_table("dataset_tags")
+    with op.batch_alter_table("datasets") as batch:
+        batch.drop_constraint(op.f("uq_datasets_workspace_id_name_version"), type_="unique")
+        for column in ("selection", "parent_id", "version"):
+            batch.drop_column(column)
+    op.drop_column("runs", "pin_parts")
     op.drop_column("runs", "breakdown")
     op.drop_column("outcomes", "details")
+
+
+def _number_the_versions() -> None:
+    with op.batch_alter_table("datasets") as batch:
+        batch.add_column(sa.Column("version", sa.Integer(), nullable=True))
+        batch.add_column(sa.Column("parent_id", sa.String(length=64), nullable=True))
+        batch.add_column(sa.Column("selection", JSON, nullable=True))
+    op.execute(
+        "update datasets set version = (select count(*) from datasets as earlier "
+        "where earlier.workspace_id = datasets.workspace_id and earlier.name = datasets.name "
+        "and earlier.id <= datasets.id)"
+    )
+    with op.batch_alter_table("datasets") as batch:
+        batch.alter_column("version", existing_type=sa.Integer(), nullable=False)
+        batch.create_unique_constraint(
+            op.f("uq_datasets_workspace_id_name_version"), ["workspace_id", "name", "version"]
+        )

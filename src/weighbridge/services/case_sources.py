@@ -1,0 +1,97 @@
+"""Where the cases of an evaluation come from: a file, rows sent along, or a stored data set; and
+which of its rows are taken."""
+
+from pathlib import Path
+from typing import cast
+
+from weighbridge.core.caller import Caller
+from weighbridge.core.evaluation import Evaluation
+from weighbridge.datasets.cases import check_rows
+from weighbridge.datasets.rows import Row
+from weighbridge.datasets.selection import Selection
+from weighbridge.errors import FieldProblem, InvalidFields, NotFound
+from weighbridge.services.datasets import Datasets
+from weighbridge.spec import EvaluationSpec
+from weighbridge.store.datasets import Dataset
+
+
+class CaseSources:
+    """Finds the cases of evaluations.
+
+    Args:
+        datasets: those that are stored, and where new ones are kept.
+    """
+
+    def __init__(self, datasets: Datasets) -> None:
+        self._datasets = datasets
+
+    async def take(
+        self, caller: Caller, spec: EvaluationSpec, evaluation: Evaluation, folder: Path | None
+    ) -> Dataset:
+        """The data set that holds exactly the rows to be evaluated, all of them looked at.
+
+        Args:
+            folder: where a file is looked for; None: files cannot be named.
+
+        Raises:
+            Invalid: there is no such data, or it lacks what the evaluation needs.
+        """
+        selection = spec.selection()
+        # What is selected from is kept as it is; only what is selected must suit the evaluation.
+        check = None if selection else lambda rows: check_rows(rows, evaluation)
+        if spec.cases is not None:
+            dataset = await self._datasets.import_rows(
+                caller,
+                f"{evaluation.name}, inline cases",
+                [dict(row) for row in spec.cases],
+                check,
+            )
+        else:
+            found = await self._find(caller, spec.data or "", folder)
+            if isinstance(found, Path):
+                dataset = await self._datasets.import_file(caller, found, check=check)
+            else:
+                dataset = found
+                if selection is None:
+                    await self._datasets.verify(dataset, evaluation)
+        if selection is None:
+            return dataset
+        return await self._datasets.select(caller, dataset, selection, evaluation)
+
+    async def count(
+        self, caller: Caller, spec: EvaluationSpec, evaluation: Evaluation, folder: Path | None
+    ) -> int:
+        """How many rows `take` would find; it refuses what `take` refuses, and nothing is kept."""
+        selection = spec.selection()
+        if spec.cases is not None:
+            return _count_inline(spec, selection)  # the spec has looked at them itself
+        found = await self._find(caller, spec.data or "", folder)
+        if isinstance(found, Path):
+            return await self._datasets.count(found, evaluation, selection)
+        if selection is not None:
+            return await self._datasets.count_selected(found, evaluation, selection)
+        await self._datasets.verify(found, evaluation)
+        return found.frame.rows
+
+    async def _find(self, caller: Caller, data: str, folder: Path | None) -> Dataset | Path:
+        if folder is not None and not data.startswith("ds_") and (folder / data).is_file():
+            return folder / data
+        try:
+            return await self._datasets.called(caller, data)
+        except NotFound as error:
+            message = error.message
+            if folder is not None and not data.startswith("ds_"):
+                message = f"there is no file {folder / data}, and {message}"
+            elif not data.startswith("ds_"):
+                message += (
+                    ": upload the file first with POST /api/v1/datasets, or send its rows as "
+                    "`cases`"
+                )
+            raise InvalidFields([FieldProblem("data", message)]) from error
+
+
+def _count_inline(spec: EvaluationSpec, selection: Selection | None) -> int:
+    rows = cast("list[Row]", spec.cases or [])
+    if selection is None:
+        return len(rows)
+    return selection.count(rows)
