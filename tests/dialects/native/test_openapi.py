@@ -85,7 +85,9 @@ async def test_every_operation_says_its_key_its_answers_and_its_errors(
             if path not in {"/health", "/ready"}:
                 assert operation["security"], where
                 assert "401" in operation["responses"], where
-            if method == "post" and not path.endswith(("cancel", "resume", "failed", "rotate", "reproduce")):
+            if method == "post" and not path.endswith(
+                ("cancel", "resume", "failed", "rotate", "reproduce")
+            ):
                 assert operation["requestBody"]["required"], where
 
 
