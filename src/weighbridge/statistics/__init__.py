@@ -1,44 +1,52 @@
-"""Intervals. Proportions cost nothing to import; what needs scipy or statsmodels is loaded when it
-is first asked for, because scipy takes half a second of CPU and statsmodels two, and a run of ten
-thousand cases takes five in all. This is the one place that does so."""
+"""Intervals, comparisons, sample sizes, agreement. Proportions cost nothing to import; what needs
+scipy or statsmodels is loaded when it is first called, because scipy takes half a second of CPU and
+statsmodels two, and a run of ten thousand cases takes five in all. This is the one place that does
+so. `docs/statistics.md` says what each is good for."""
 
 import importlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from weighbridge.statistics.intervals import Interval, proportion_interval
-
-if TYPE_CHECKING:
-    from weighbridge.statistics.clustered import Clusters, Values
+from weighbridge.statistics.results import PairedComparison
 
 __all__ = [
     "Interval",
+    "PairedComparison",
     "clustered_mean_interval",
     "clustered_proportion_interval",
+    "compare_paired",
+    "holm",
+    "letters",
     "mean_interval",
     "proportion_interval",
 ]
 
 
-def mean_interval(mean: float, sd: float, n: int, level: float = 0.95) -> Interval:
-    """`statistics.means.mean_interval`, which loads scipy."""
-    means = importlib.import_module("weighbridge.statistics.means")
-    interval: Interval = means.mean_interval(mean, sd, n, level)
-    return interval
+def _later(module: str, name: str) -> Callable[..., Any]:
+    """The function of that module, which is loaded by the first call."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        loaded = importlib.import_module(f"weighbridge.statistics.{module}")
+        return getattr(loaded, name)(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`statistics.{module}.{name}`, which is loaded by the first call."
+    return call
 
 
-def clustered_mean_interval(
-    values: "Values", clusters: "Clusters", level: float = 0.95
-) -> Interval:
-    """`statistics.clustered.clustered_mean_interval`, which loads statsmodels."""
-    clustered = importlib.import_module("weighbridge.statistics.clustered")
-    interval: Interval = clustered.clustered_mean_interval(values, clusters, level)
-    return interval
-
-
-def clustered_proportion_interval(
-    values: "Values", clusters: "Clusters", level: float = 0.95
-) -> Interval:
-    """`statistics.clustered.clustered_proportion_interval`, which loads statsmodels."""
-    clustered = importlib.import_module("weighbridge.statistics.clustered")
-    interval: Interval = clustered.clustered_proportion_interval(values, clusters, level)
-    return interval
+if TYPE_CHECKING:
+    from weighbridge.statistics.clustered import (
+        clustered_mean_interval,
+        clustered_proportion_interval,
+    )
+    from weighbridge.statistics.means import mean_interval
+    from weighbridge.statistics.multiplicity import holm, letters
+    from weighbridge.statistics.paired import compare_paired
+else:
+    clustered_mean_interval = _later("clustered", "clustered_mean_interval")
+    clustered_proportion_interval = _later("clustered", "clustered_proportion_interval")
+    compare_paired = _later("paired", "compare_paired")
+    holm = _later("multiplicity", "holm")
+    letters = _later("multiplicity", "letters")
+    mean_interval = _later("means", "mean_interval")

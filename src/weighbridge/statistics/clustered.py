@@ -1,25 +1,57 @@
 """The interval of a mean when cases share clusters. Loading this loads statsmodels: 2 s of CPU."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
 from statsmodels.regression.linear_model import OLS
 
+from weighbridge.statistics.arrays import Clusters, Floats, Groups, Values, as_groups, as_values
 from weighbridge.statistics.intervals import Interval, check_level, proportion_interval
 
-Values: TypeAlias = NDArray[np.float64] | Sequence[float]
-Clusters: TypeAlias = NDArray[np.integer] | Sequence[int]
+
+@dataclass(frozen=True, slots=True)
+class ClusteredMean:
+    """A mean with its cluster-robust standard error.
+
+    Attributes:
+        mean, standard_error: of the values.
+        df: degrees of freedom of t, clusters - 1.
+    """
+
+    mean: float
+    standard_error: float
+    df: int
+
+    def interval(self, level: float) -> Interval:
+        half = float(stdtrit(self.df, (1 + level) / 2)) * self.standard_error
+        return Interval(self.mean - half, self.mean + half, "clustered")
+
+    def p_value(self) -> float:
+        """Of a mean of 0, two-sided."""
+        return float(2 * stdtr(self.df, -abs(self.mean) / self.standard_error))
+
+
+def clustered_mean(values: Floats, groups: Groups) -> ClusteredMean:
+    """The mean of values that are not all the same, in at least two groups numbered from 0.
+
+    Least squares on a constant with the cluster-robust (sandwich) covariance and its small-sample
+    factor G / (G - 1) · (n - 1) / (n - k), and t with G - 1 degrees of freedom for G clusters
+    (Cameron & Miller 2015, A practitioner's guide to cluster-robust inference).
+    """
+    fit = OLS(values, np.ones(values.size)).fit(
+        cov_type="cluster",
+        cov_kwds={"groups": groups, "use_correction": True, "df_correction": True},
+        use_t=True,
+    )
+    return ClusteredMean(float(fit.params[0]), float(fit.bse[0]), int(groups.max()))
 
 
 def clustered_mean_interval(values: Values, clusters: Clusters, level: float = 0.95) -> Interval:
     """Interval of a mean with standard errors that allow for likeness within clusters.
 
-    Least squares on a constant with the cluster-robust (sandwich) covariance and its small-sample
-    factor G / (G - 1) · (n - 1) / (n - k), and t with G - 1 degrees of freedom for G clusters
-    (Cameron & Miller 2015, A practitioner's guide to cluster-robust inference). With few clusters
-    (below about 20) it is somewhat too narrow, the more so the more they differ in size.
+    By `clustered_mean`. With few clusters (below about 20) it is somewhat too narrow, the more so
+    the more they differ in size.
 
     Args:
         values: one per case, shape (n,), finite. clusters: a whole number for the cluster of each,
@@ -31,7 +63,7 @@ def clustered_mean_interval(values: Values, clusters: Clusters, level: float = 0
         how clusters differ.
 
     Raises:
-        ValueError: `level` out of range, or shapes that differ.
+        ValueError: `level` out of range, a value that is not finite, or shapes that differ.
     """
     check_level(level)
     measured, groups = _arrays(values, clusters)
@@ -40,13 +72,7 @@ def clustered_mean_interval(values: Values, clusters: Clusters, level: float = 0
     if measured.min() == measured.max():
         # What the regression makes of it is the value itself, give or take its rounding.
         return Interval(float(measured[0]), float(measured[0]), "clustered")
-    fit = OLS(measured, np.ones(measured.size)).fit(
-        cov_type="cluster",
-        cov_kwds={"groups": groups, "use_correction": True, "df_correction": True},
-        use_t=True,
-    )
-    low, high = fit.conf_int(alpha=1 - level)[0]
-    return Interval(float(low), float(high), "clustered")
+    return clustered_mean(measured, groups).interval(level)
 
 
 def clustered_proportion_interval(
@@ -70,9 +96,6 @@ def clustered_proportion_interval(
     return Interval(max(0.0, interval.low), min(1.0, interval.high), "clustered")
 
 
-def _arrays(values: Values, clusters: Clusters) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    measured, names = np.asarray(values, dtype=np.float64), np.asarray(clusters)
-    if measured.shape != names.shape or measured.ndim != 1:
-        raise ValueError(f"values of shape {measured.shape}, clusters of shape {names.shape}")
-    _, groups = np.unique(names, return_inverse=True)
-    return measured, groups
+def _arrays(values: Values, clusters: Clusters) -> tuple[Floats, Groups]:
+    measured = as_values(values)
+    return measured, as_groups(clusters, measured.size)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-_STANDARD_NORMAL = NormalDist()
+STANDARD_NORMAL = NormalDist()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def proportion_interval(successes: int, n: int, level: float = 0.95) -> Interval
         raise ValueError(f"{successes} successes of {n}")
     if n == 0:
         return Interval(None, None, "wilson")
-    z = _STANDARD_NORMAL.inv_cdf((1 + level) / 2)
+    z = STANDARD_NORMAL.inv_cdf((1 + level) / 2)
     share = successes / n
     scale = 1 + z * z / n
     centre = (share + z * z / (2 * n)) / scale
