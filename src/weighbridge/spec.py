@@ -86,7 +86,13 @@ class MessageSpec(_Strict):
     )
     images: list[TemplateText] = Field(
         default_factory=list,
-        description="Templates of image addresses or data URIs, sent after the text.",
+        description="Templates of `https:` addresses or `data:image/…;base64,…` URIs, sent after "
+        "the text.",
+    )
+    videos: list[TemplateText] = Field(
+        default_factory=list,
+        description="Templates of `https:` addresses or `data:video/…;base64,…` URIs, sent after "
+        "the images.",
     )
 
 
@@ -279,7 +285,9 @@ class EvaluationSpec(_Strict):
             messages: tuple[PromptMessage, ...] = (PromptMessage("user", self.prompt),)
         else:
             messages = tuple(
-                PromptMessage(message.role, message.content, tuple(message.images))
+                PromptMessage(
+                    message.role, message.content, tuple(message.images), tuple(message.videos)
+                )
                 for message in self.messages or ()
             )
         return Evaluation(

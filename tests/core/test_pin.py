@@ -39,6 +39,7 @@ def pin_of(evaluation: Evaluation) -> str:
         {"messages": (PromptMessage("user", "{q}?"),)},
         {"messages": (PromptMessage("system", "{q}"),)},
         {"messages": (PromptMessage("user", "{q}", ("{image}",)),)},
+        {"messages": (PromptMessage("user", "{q}", (), ("{video}",)),)},
         {"id_column": "id"},
         {"target_column": "other"},
         {"cluster_column": "source"},

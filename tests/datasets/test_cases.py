@@ -57,6 +57,40 @@ def test_columns_of_images_and_of_all_messages_are_checked() -> None:
         check([{"a": 1}], Evaluation("x", ("m",), messages))
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("images", "https://h/x.png", None),
+        ("images", "http://minio.lan/x.png", None),
+        ("images", "data:image/png;base64,AA==", None),
+        ("images", "", None),
+        ("images", None, None),
+        ("videos", "data:video/mp4;base64,AA==", None),
+        ("images", "photos/1.png", "`photos/1.png` is neither an https: address nor"),
+        ("images", "/etc/passwd", "files are not read"),
+        ("images", "file:///etc/passwd", "neither an https: address"),
+        ("images", "gs://bucket/x.png", "neither an https: address"),
+        ("images", "data:video/mp4;base64,AA==", "`data:image/…;base64,…`"),
+        ("videos", "data:image/png;base64,AA==", "`data:video/…;base64,…`"),
+        ("images", "data:image/png,AA==", "with data in it"),
+        ("images", "data:image/png;base64,", "with data in it"),
+    ],
+)
+def test_what_is_no_address_of_an_image_or_video_is_refused_with_its_row(
+    field: str, value: str | None, problem: str | None
+) -> None:
+    message = PromptMessage("user", "what?", **{field: ("{medium}",)})  # type: ignore[arg-type]
+    looked_at = Evaluation("x", ("m",), (message,))
+    rows = [{"medium": "https://h/first"}, {"medium": value}]
+    if problem is None:
+        assert check(rows, looked_at) == rows
+        return
+    with pytest.raises(BadRow) as caught:
+        check(rows, looked_at)
+    assert caught.value.row == 2
+    assert problem in caught.value.message
+
+
 def test_json_in_a_prompt_gets_a_hint_about_braces() -> None:
     with pytest.raises(BadRow, match="written twice"):
         check([{"question": "a"}], evaluation('Answer as {"answer": 1}: {question}'))

@@ -68,3 +68,20 @@ async def test_a_file_from_another_file_system_arrives_whole(
     await blobs.take_file("a", path)
     assert await blobs.get_range("a", 0, 7) == b"content"
     assert [p.name for p in (tmp_path / "blobs").iterdir()] == ["a"]
+
+
+async def test_bytes_are_stored_and_read_whole(tmp_path: Path) -> None:
+    blobs = Blobs(None, tmp_path / "blobs")
+    await blobs.put("images/ab/abc", b"first")
+    await blobs.put("images/ab/abc", b"second")
+    assert await blobs.get("images/ab/abc") == b"second"
+    assert await blobs.get_range("images/ab/abc", 1, 3) == b"ec"
+    with pytest.raises(Unavailable, match="is gone"):
+        await blobs.get("images/ab/other")
+
+
+async def test_bytes_that_cannot_be_stored_say_so(tmp_path: Path) -> None:
+    blobs = Blobs(None, tmp_path / "blobs")
+    (tmp_path / "blobs" / "images").write_text("a file where a folder should be")
+    with pytest.raises(Unavailable, match="cannot be written"):
+        await blobs.put("images/ab/abc", b"x")

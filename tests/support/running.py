@@ -60,6 +60,9 @@ class FakeModels:
     async def get(self, name: str) -> FakeModel:
         return self._model
 
+    async def check(self, name: str, request: ChatRequest) -> None:
+        return None
+
     async def close(self) -> None:
         return None
 

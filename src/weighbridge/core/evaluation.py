@@ -37,12 +37,14 @@ class PromptMessage:
     Attributes:
         role: `system`, `user` or `assistant`.
         content: template; `{column}` stands for the value of that column, `{{` and `}}` for braces.
-        images: templates of image addresses or data URIs, sent after the text.
+        images, videos: templates of their addresses or data URIs, sent after the text, images
+            first; one that comes out empty is not sent.
     """
 
     role: str
     content: str
     images: tuple[str, ...] = ()
+    videos: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,12 @@ def _determining(
         "dataset": dataset_sha256,
         "model": model_identity,
         "messages": [
-            {"role": message.role, "content": message.content, "images": message.images}
+            {
+                "role": message.role,
+                "content": message.content,
+                "images": message.images,
+                **({"videos": message.videos} if message.videos else {}),
+            }
             for message in evaluation.messages
         ],
         "columns": [evaluation.id_column, evaluation.target_column, evaluation.cluster_column],

@@ -7,6 +7,7 @@ import xxhash
 from weighbridge.core.case import Case
 from weighbridge.core.evaluation import Evaluation
 from weighbridge.core.json import Json
+from weighbridge.core.media import Medium, media_problem
 from weighbridge.core.prompt import Template, as_text
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.datasets.rows import Row
@@ -38,19 +39,25 @@ def check_rows(rows: Iterable[Row], evaluation: Evaluation) -> Iterator[Row]:
 
     Raises:
         BadRow: a row lacks a column (the message names the row, the column, those that exist and
-            the closest of them), or its id is missing or was there before. Ids past the first
+            the closest of them), or names an image or video by what is no address, or its id is
+            missing or was there before. Ids past the first
             `UniqueIds.EXACT` rows are compared when the last row has been passed.
         Invalid: there are no rows.
     """
     wanted = used_columns(evaluation)
     id_column = evaluation.id_column
     ids = UniqueIds()
+    media = _media_templates(evaluation)
     number = 0
     for number, row in enumerate(rows, 1):
         if not wanted.keys() <= row.keys():
             raise _missing_column(number, row, wanted)
         if id_column is not None:
             ids.add(number, _checked_id(number, id_column, row[id_column]))
+        for medium, template in media:
+            problem = media_problem(medium, template.render(row))
+            if problem is not None:
+                raise BadRow(number, f"row {number}: {problem}")
         yield row
     if number == 0:
         raise Invalid("the data set has no rows")
@@ -65,7 +72,7 @@ def used_columns(evaluation: Evaluation) -> dict[str, str]:
     """
     columns: dict[str, str] = {}
     for message in evaluation.messages:
-        for text in (message.content, *message.images):
+        for text in (message.content, *message.images, *message.videos):
             columns.update(dict.fromkeys(Template(text).columns, "the prompt"))
     for place, column in (
         ("`target`", evaluation.target_column),
@@ -75,6 +82,14 @@ def used_columns(evaluation: Evaluation) -> dict[str, str]:
         if column is not None:
             columns.setdefault(column, place)
     return columns
+
+
+def _media_templates(evaluation: Evaluation) -> list[tuple[Medium, Template]]:
+    templates: list[tuple[Medium, Template]] = []
+    for message in evaluation.messages:
+        templates += [("image", Template(text)) for text in message.images]
+        templates += [("video", Template(text)) for text in message.videos]
+    return templates
 
 
 def make_case(position: int, row: Mapping[str, Json], evaluation: Evaluation) -> Case:

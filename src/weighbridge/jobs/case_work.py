@@ -8,6 +8,7 @@ from weighbridge.core.case import Case
 from weighbridge.core.evaluation import Evaluation, PromptMessage
 from weighbridge.core.outcome import Answer, Failed, Outcome, Record, Usage
 from weighbridge.core.prompt import Template
+from weighbridge.jobs.keeping import keep
 from weighbridge.providers.base import (
     Askable,
     CallFailed,
@@ -16,9 +17,11 @@ from weighbridge.providers.base import (
     Message,
     Part,
     Reply,
+    VideoPart,
 )
 from weighbridge.scorers.base import AnyScorer, Judge, Scorer
 from weighbridge.scorers.panel import Panel
+from weighbridge.store.blobs import Blobs
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ class CaseWork:
         model: whom to ask.
         scorers: by key, in the order of the evaluation.
         judges: models that the judges among them ask, by the name they say.
+        blobs: where images that are part of an answer are kept.
     """
 
     def __init__(
@@ -39,6 +43,7 @@ class CaseWork:
         model: Askable,
         scorers: Mapping[str, AnyScorer],
         judges: Mapping[str | None, Askable],
+        blobs: Blobs,
     ) -> None:
         self._evaluation = evaluation
         self._model = model
@@ -47,10 +52,15 @@ class CaseWork:
             (key, scorer, isinstance(scorer, Judge)) for key, scorer in scorers.items()
         )
         self._judges = judges
+        self._blobs = blobs
         self._messages = tuple(_MessageTemplate(message) for message in evaluation.messages)
 
     async def do(self, case: Case, epoch: int) -> Record:
-        """Ask and score one case; what goes wrong on the way is in the record, not raised."""
+        """Ask and score one case; what goes wrong on the way is in the record, not raised.
+
+        Raises:
+            OutOfSpace, Unavailable: an image that came could not be stored; there is no record.
+        """
         try:
             reply = await self._ask(case, epoch)
         except CallFailed as error:
@@ -60,7 +70,10 @@ class CaseWork:
             log.exception("case %s", case.id)
             failure = Failed("internal", f"{type(error).__name__}: {error}")
             return _unanswered(case, epoch, failure, Usage())
-        answer = Answer(reply.text, reply.finish_reason, reply.latency_s, reply.usage, reply.model)
+        details = await keep(self._blobs, reply)
+        answer = Answer(
+            reply.text, reply.finish_reason, reply.latency_s, reply.usage, reply.model, details
+        )
         outcomes: dict[str, Outcome] = {}
         panel = Panel(self._judges, self._evaluation.timeout_s)
         for key, scorer, is_judge in self._scorers:
@@ -77,6 +90,18 @@ class CaseWork:
             repeat=epoch,
         )
         return await self._model.chat(request, timeout_s=evaluation.timeout_s)
+
+
+def sample_request(evaluation: Evaluation) -> ChatRequest:
+    """A request like those that an evaluation sends, with its templates as they are and made-up
+    addresses: for finding out beforehand whether a model can be asked so."""
+    messages = []
+    for message in evaluation.messages:
+        parts: list[Part] = [message.content]
+        parts += [ImagePart("https://example.invalid/image.png") for _ in message.images]
+        parts += [VideoPart("https://example.invalid/video.mp4") for _ in message.videos]
+        messages.append(Message(message.role, tuple(parts)))
+    return ChatRequest(tuple(messages), evaluation.params, evaluation.schema)
 
 
 def _unanswered(case: Case, epoch: int, failure: Failed, usage: Usage) -> Record:
@@ -104,11 +129,13 @@ class _MessageTemplate:
         self._role = message.role
         self._content = Template(message.content)
         self._images = tuple(Template(image) for image in message.images)
+        self._videos = tuple(Template(video) for video in message.videos)
 
     def render(self, case: Case) -> Message:
         text = self._content.render(case.inputs)
-        if not self._images:
+        if not self._images and not self._videos:
             return Message(self._role, text)
-        parts: list[Part] = [text]
-        parts.extend(ImagePart(image.render(case.inputs)) for image in self._images)
+        images = filter(None, (image.render(case.inputs) for image in self._images))
+        videos = filter(None, (video.render(case.inputs) for video in self._videos))
+        parts: list[Part] = [text, *map(ImagePart, images), *map(VideoPart, videos)]
         return Message(self._role, tuple(parts))

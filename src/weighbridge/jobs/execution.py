@@ -68,7 +68,9 @@ class Execution:
         self.loaded = loaded
         self._store = store
         self._slots = slots or asyncio.Semaphore(loaded.evaluation.concurrency)
-        self._work = CaseWork(loaded.evaluation, loaded.model, loaded.scorers, loaded.judges)
+        self._work = CaseWork(
+            loaded.evaluation, loaded.model, loaded.scorers, loaded.judges, store.blobs
+        )
         self._queue: asyncio.Queue[tuple[_Ticket, Case]] = asyncio.Queue()
         self._tickets: set[_Ticket] = set()
         self._pool: list[asyncio.Task[None]] = []
@@ -186,6 +188,8 @@ class Execution:
                     record = await work.do(case, ticket.shard.epoch)
                 recorder.put(ticket.shard, record)
                 self._note(record)
+            except WeighbridgeError as error:
+                self._store_failed(error)
             finally:
                 self.in_flight -= 1
                 ticket.remaining -= 1

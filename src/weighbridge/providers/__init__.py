@@ -36,6 +36,7 @@ def find_protocol(protocol: str) -> str | None:
 # in the group `weighbridge.providers`: name = protocol, value = `module:factory`.
 PROTOCOLS: dict[str, str] = {
     "openai": "weighbridge.providers.openai:open_endpoint",
+    "openai-images": "weighbridge.providers.openai_images:open_endpoint",
     "anthropic": "weighbridge.providers.anthropic:open_endpoint",
     "google": "weighbridge.providers.google:open_endpoint",
     "llama": "weighbridge.providers.llama:open_file",

@@ -33,6 +33,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LOOKS_LIKE_KEY = re.compile(r"(sk|pk|gsk|xai|key)[-_][A-Za-z0-9_-]{8,}")
 _EXAMPLE_ADDRESSES = {
     "openai": "http://127.0.0.1:9000/v1",
+    "openai-images": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com/v1",
     "google": "https://generativelanguage.googleapis.com/v1beta",
 }

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Failed, Usage
+from weighbridge.errors import Invalid
 from weighbridge.providers import find_protocol, load
 from weighbridge.providers.base import (
     CallFailed,
     ChatRequest,
     CompletionRequest,
     Embeddings,
+    ImagePart,
     Provider,
     Reply,
 )
@@ -28,6 +30,7 @@ from weighbridge.providers.transport import Transport
 
 _CHARACTERS_PER_TOKEN = 4
 _TOKENS_PER_IMAGE = 1000
+_TOKENS_PER_VIDEO = 10_000
 _TOKENS_OF_A_REPLY = 256  # where the request sets no maximum
 
 _Request = TypeVar("_Request", ChatRequest, CompletionRequest, Sequence[str])
@@ -262,6 +265,7 @@ class Models:
         self._policy = policy or RetryPolicy()
         self._transport = transport or Transport()
         self._open: dict[str, Model] = {}
+        self._checks: dict[str, Callable[[ChatRequest], object]] = {}
         self._providers: list[Provider] = []
         self._limiters: dict[tuple[str, str, str], Limiter] = {}
         self._opening = asyncio.Lock()
@@ -279,6 +283,26 @@ class Models:
                 model = self._open[declared.name] = await self._open_model(declared)
             return model
 
+    async def check(self, name: str, request: ChatRequest) -> None:
+        """Make sure that a model can be sent such a chat, without sending it.
+
+        Args:
+            name: of the model. request: like those that will be sent; addresses of images may be
+                made up.
+
+        Raises:
+            Invalid: it cannot, or as `get`.
+        """
+        await self.get(name)
+        check = self._checks.get(self.catalog.resolve(name).name)
+        if check is None:
+            return
+        try:
+            check(request)
+        except CallFailed as failed:
+            message = f"the model {name!r} cannot be asked this: {failed.failure.message}"
+            raise Invalid(message) from failed
+
     async def close(self) -> None:
         """Let go of connections and child processes. May be called twice."""
         providers, self._providers = self._providers, []
@@ -294,6 +318,8 @@ class Models:
         key = self.catalog.key_of(declared)
         opened = await factory(Opening(declared, key, self._transport))
         self._providers.append(opened.provider)
+        if opened.check is not None:
+            self._checks[declared.name] = opened.check
         identity = {
             "protocol": declared.protocol,
             "endpoint": _endpoint(declared.base_url),
@@ -358,7 +384,7 @@ def _endpoint(base_url: str | None) -> str | None:
 
 def _chat_tokens(request: ChatRequest) -> int:
     characters = 0
-    images = 0
+    media = 0
     for message in request.messages:
         if isinstance(message.content, str):
             characters += len(message.content)
@@ -366,13 +392,11 @@ def _chat_tokens(request: ChatRequest) -> int:
             for part in message.content:
                 if isinstance(part, str):
                     characters += len(part)
+                elif isinstance(part, ImagePart):
+                    media += _TOKENS_PER_IMAGE
                 else:
-                    images += 1
-    return (
-        characters // _CHARACTERS_PER_TOKEN
-        + images * _TOKENS_PER_IMAGE
-        + _reply_tokens(request.params)
-    )
+                    media += _TOKENS_PER_VIDEO
+    return characters // _CHARACTERS_PER_TOKEN + media + _reply_tokens(request.params)
 
 
 def _reply_tokens(params: JsonObject) -> int:

@@ -12,6 +12,7 @@ from weighbridge.core.pin import pin, pin_parts
 from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields, NotFound
+from weighbridge.jobs.case_work import sample_request
 from weighbridge.jobs.loading import plan_of
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.providers.model import Models
@@ -196,6 +197,10 @@ class Evaluations:
     async def _identify(self, evaluation: Evaluation, name: str) -> Any:
         try:
             model = await self._models.get(name)
+        except Invalid as error:
+            raise InvalidFields([FieldProblem("model", error.message)]) from error
+        try:
+            await self._models.check(name, sample_request(evaluation))
         except Invalid as error:
             raise InvalidFields([FieldProblem("model", error.message)]) from error
         if evaluation.budget.usd is not None and not model.has_price:

@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from weighbridge.core.caller import Caller
+from weighbridge.core.json import Json
 from weighbridge.core.outcome import Record, Status
 from weighbridge.core.run import Run
 from weighbridge.datasets.frame import SEGMENT
@@ -21,6 +22,15 @@ class OutcomeView:
 
     record: Record
     inputs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An image that a model made, and what it is."""
+
+    data: bytes
+    media_type: str
+    sha256: str
 
 
 class Outcomes:
@@ -58,6 +68,31 @@ class Outcomes:
             )
         rows = _RowReader(self._store, await self._dataset(run))
         return [OutcomeView(record, await rows.at(record.position)) for record in records]
+
+    async def image(
+        self, caller: Caller, run: Run, position: int, epoch: int, number: int
+    ) -> StoredImage:
+        """An image that the model made for a case.
+
+        Args:
+            position: of the case. epoch: which repeat. number: which image, from 0.
+
+        Raises:
+            NotFound: there is none.
+        """
+        async with self._store.begin() as connection:
+            found = await page_of_outcomes(
+                connection, caller.workspace_id, run.id, after=(position, epoch - 1), limit=1
+            )
+        images: Json = None
+        for record in found:
+            if (record.position, record.epoch) == (position, epoch) and record.answer:
+                images = (record.answer.details or {}).get("images")
+        if not isinstance(images, list) or not 0 <= number < len(images):
+            raise NotFound(f"the outcome {position} (epoch {epoch}) has no image {number}")
+        kept = cast("dict[str, str]", images[number])
+        data = await self._store.blobs.get(kept["blob"])
+        return StoredImage(data, kept["media_type"], kept["sha256"])
 
     async def stream(self, run: Run) -> AsyncIterator[OutcomeView]:
         """All outcomes of a run in order, with constant memory."""

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import obstore
+from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from weighbridge.errors import OutOfSpace, Unavailable
@@ -47,6 +48,26 @@ class Blobs:
         except OSError as error:
             raise _storage_error(error) from error
 
+    async def put(self, key: str, data: bytes) -> None:
+        """Store some bytes under `key`, whole or not at all.
+
+        Raises:
+            OutOfSpace: no room for them.
+            Unavailable: the store cannot be reached.
+        """
+        try:
+            await obstore.put_async(self._store, key, data)
+        except (OSError, BaseError) as error:
+            raise _storage_error(error) from error
+
+    async def get(self, key: str) -> bytes:
+        """The whole of a blob that fits into memory."""
+        try:
+            found = await obstore.get_async(self._store, key)
+            return bytes(await found.bytes_async())
+        except (FileNotFoundError, NotFoundError) as error:
+            raise Unavailable(f"the stored file {key} is gone from the blob store") from error
+
     async def get_range(self, key: str, start: int, end: int) -> bytes:
         """The bytes `start` to `end` (exclusive) of a blob."""
         if start >= end:
@@ -85,8 +106,8 @@ def _move(path: Path, destination: Path) -> None:
         beside.replace(destination)
 
 
-def _storage_error(error: OSError) -> Exception:
+def _storage_error(error: Exception) -> Exception:
     text = str(error)
-    if error.errno in {errno.ENOSPC, errno.EDQUOT} or "No space left" in text:
+    if getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT} or "No space left" in text:
         return OutOfSpace("no room left in the blob store; nothing was half-written")
     return Unavailable(f"the blob store cannot be written: {text[:200]}")

@@ -39,6 +39,7 @@ EXPECTED = {
     "/runs/{run_id}/reproduce": {"post"},
     "/runs/{run_id}/events": {"get"},
     "/runs/{run_id}/outcomes": {"get"},
+    "/runs/{run_id}/outcomes/{position}/images/{number}": {"get"},
     "/runs/{run_id}/report": {"get"},
     "/runs/{run_id}/export": {"get"},
 }

@@ -73,6 +73,8 @@ async def ids(client: httpx2.AsyncClient) -> dict[str, str]:
         "{dataset_id}": started["dataset_id"],
         "{run_id}": run_id,
         "{key_id}": spare.json()["id"],
+        "{position}": "0",
+        "{number}": "0",
     }
 
 

@@ -368,6 +368,12 @@ class OutcomesQuery(PageQuery):
     epoch: int | None = Field(None, ge=0, lt=2**31, description="Only this repeat, 0-based.")
 
 
+class ImageQuery(Received):
+    """Of which repeat."""
+
+    epoch: int = Field(0, ge=0, lt=2**31, description="The repeat, 0-based.")
+
+
 class ExportQuery(Received):
     """As what."""
 

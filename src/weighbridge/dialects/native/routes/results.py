@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response, StreamingResponse
 
 from weighbridge.dialects import shared
@@ -13,6 +13,10 @@ from weighbridge.dialects.native.description import READ
 from weighbridge.services.exports import MEDIA_TYPES, Format, outcome_object
 from weighbridge.spec import parse_spec
 from weighbridge.store.moments import now
+
+_MOST = 2**31 - 1
+# A model made it, so it is anybody's: only what cannot hold a script is shown in place.
+_SAFE_TO_SHOW = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
 router = APIRouter(prefix="/runs/{run_id}", tags=["results"])
 
@@ -42,6 +46,39 @@ async def list_outcomes(
     return answers.page(
         [outcome_object(view) for view in views],
         shared.encode_cursor(last.position, last.epoch) if last else None,
+    )
+
+
+@router.get(
+    "/outcomes/{position}/images/{number}",
+    response_class=Response,
+    responses=READ
+    | {200: {"description": "The image, as the model made it.", "content": {"image/*": {}}}},
+)
+async def get_image(
+    services: ServicesHere,
+    caller: CallerHere,
+    run_id: Id,
+    position: Annotated[int, Path(ge=0, le=_MOST, description="Of the case, from 0.")],
+    number: Annotated[int, Path(ge=0, le=_MOST, description="Which image, from 0.")],
+    query: Annotated[wire.ImageQuery, Query()],
+) -> Response:
+    """An image that the model made for a case."""
+    run = await services.runs.get(caller, run_id)
+    image = await services.outcomes.image(caller, run, position, query.epoch, number)
+    suffix = image.media_type.removeprefix("image/").partition("+")[0]
+    name = f"{run_id}-{position}-{query.epoch}-{number}.{suffix}"
+    shown = "inline" if image.media_type in _SAFE_TO_SHOW else "attachment"
+    return Response(
+        image.data,
+        media_type=image.media_type,
+        headers={
+            "Content-Disposition": f'{shown}; filename="{name}"',
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+            "Cache-Control": "private, max-age=31536000, immutable",
+            "ETag": f'"{image.sha256}"',
+        },
     )
 
 

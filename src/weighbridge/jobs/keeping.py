@@ -1,0 +1,51 @@
+"""What else came with an answer (thoughts, images, why it was stopped), made fit to be kept."""
+
+import hashlib
+
+from weighbridge.core.json import Json, JsonObject
+from weighbridge.providers.base import Image, Reply
+from weighbridge.store.blobs import Blobs
+
+MOST_THINKING = 20_000
+"""Characters of a model's thoughts that are kept: they can be many times longer than its answer."""
+
+
+def image_key(sha256: str) -> str:
+    """Where the image with this hash is kept: identical images are stored once."""
+    return f"images/{sha256[:2]}/{sha256}"
+
+
+async def keep(blobs: Blobs, reply: Reply) -> JsonObject | None:
+    """Store the images of a reply; the details that its answer is to carry, None where it has none.
+
+    Returns:
+        `thinking` (text), `images` (a list of `{blob, media_type, sha256, bytes}`) and `refusal`
+        (why a filter stopped it), each only where there is such a thing.
+
+    Raises:
+        OutOfSpace, Unavailable: an image could not be stored.
+    """
+    details: dict[str, Json] = {}
+    if reply.thinking:
+        details["thinking"] = _bounded(reply.thinking)
+    if reply.images:
+        details["images"] = [await _keep_image(blobs, image) for image in reply.images]
+    if reply.refusal:
+        details["refusal"] = reply.refusal
+    return details or None
+
+
+async def _keep_image(blobs: Blobs, image: Image) -> JsonObject:
+    sha256 = hashlib.sha256(image.data).hexdigest()
+    key = image_key(sha256)
+    await blobs.put(key, image.data)
+    return {
+        "blob": key,
+        "media_type": image.media_type,
+        "sha256": sha256,
+        "bytes": len(image.data),
+    }
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= MOST_THINKING else text[: MOST_THINKING - 1] + "…"
