@@ -29,9 +29,10 @@ ALLOWED: dict[str, set[str]] = {
     "app": {"dialects", "services", "wiring"},
     "server": {"app", "dialects", "jobs", "services", "settings", "wiring"},
     "demo": {"providers", "services", "settings", "wiring"},
+    "sdk": {"dialects"},
     "cli": {
-        *("datasets", "demo", "dialects", "jobs", "providers", "scorers", "server", "services"),
-        *("settings", "spec", "specfile", "store", "wiring", "yamltext"),
+        *("datasets", "demo", "dialects", "jobs", "providers", "scorers", "sdk", "server"),
+        *("services", "settings", "spec", "specfile", "store", "wiring", "yamltext"),
     },
     "__main__": {"cli"},
     "__init__": set(),

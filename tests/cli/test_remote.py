@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.command_line import Cli, start, write_files
-from weighbridge.cli.remote import server_sent_events
+from weighbridge.sdk.connection import server_sent_events
 
 KEY = "the-operators-own-key"
 

@@ -84,9 +84,8 @@ class CaseSources:
                 message = f"there is no file {folder / data}, and {message}"
             elif not data.startswith("ds_"):
                 message += (
-                    ": upload the file first with POST /api/v1/datasets, or send its rows as "
-                    "`cases`"
-                )
+                    "" if message.endswith("?") else "."
+                ) + " Upload the file first with POST /api/v1/datasets, or send its rows as `cases`"
             raise InvalidFields([FieldProblem("data", message)]) from error
 
 

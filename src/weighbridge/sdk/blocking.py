@@ -1,0 +1,241 @@
+"""`Client`: `AsyncClient` for code that blocks: scripts, notebooks, test suites.
+
+The asynchronous client runs in an event loop of its own, in a thread of its own, so that it also
+works where a loop is running already (a notebook).
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from weighbridge.core.outcome import Status
+from weighbridge.core.run import RunState
+from weighbridge.dialects.native import wire
+from weighbridge.sdk.client import AsyncClient, OnProgress
+from weighbridge.sdk.results import Outcomes, Report
+
+Result = TypeVar("Result")
+
+
+class Client:
+    """A weighbridge server.
+
+    Args:
+        base_url: its address; else `WEIGHBRIDGE_SERVER`, else `http://127.0.0.1:8080`.
+        api_key: else `WEIGHBRIDGE_API_KEY`.
+        max_retries: how often a request that did not get through is sent again; none is carried
+            out twice.
+
+    Use as a context manager, or `close` it.
+
+    Attributes:
+        evaluations, runs, datasets, models, scorers: what there is on the server.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        *,
+        max_retries: int = 2,
+    ) -> None:
+        self._client = AsyncClient(base_url, api_key, max_retries=max_retries)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="weighbridge-client", daemon=True
+        )
+        self._thread.start()
+        self.base_url = self._client.base_url
+        self.evaluations = Evaluations(self)
+        self.runs = Runs(self)
+        self.datasets = Datasets(self)
+        self.models = Models(self)
+        self.scorers = Scorers(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of connections. May be called twice."""
+        if self._loop.is_closed():
+            return
+        self.wait(self._client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def me(self) -> wire.Me:
+        """Who the key is: workspace and role."""
+        return self.wait(self._client.me())
+
+    @property
+    def asynchronous(self) -> AsyncClient:
+        """The client that does the work; what it gives must be passed to `wait`."""
+        return self._client
+
+    def wait(self, work: Awaitable[Result]) -> Result:
+        """What the asynchronous work comes to; Ctrl-C cancels it."""
+        future = asyncio.run_coroutine_threadsafe(_await(work), self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def each(self, items: AsyncIterator[Result]) -> Iterator[Result]:
+        """The items of an asynchronous iterator, as they come."""
+        with suppress(StopAsyncIteration):
+            while True:
+                yield self.wait(anext(items))
+
+
+async def _await(work: Awaitable[Result]) -> Result:
+    return await work
+
+
+class Evaluations:
+    """As `AsyncEvaluations`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._async = client.asynchronous.evaluations
+
+    def create(
+        self, spec: Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> wire.EvaluationWithRuns:
+        """As `AsyncEvaluations.create`."""
+        return self._client.wait(self._async.create(spec, **fields))
+
+    def create_and_wait(
+        self,
+        spec: Mapping[str, Any] | None = None,
+        /,
+        *,
+        on_progress: OnProgress | None = None,
+        wait_s: float | None = None,
+        **fields: Any,
+    ) -> wire.EvaluationWithRuns:
+        """As `AsyncEvaluations.create_and_wait`; `on_progress` is called in another thread."""
+        return self._client.wait(
+            self._async.create_and_wait(spec, on_progress=on_progress, wait_s=wait_s, **fields)
+        )
+
+    def get(self, evaluation_id: str) -> wire.EvaluationWithRuns:
+        """One evaluation with its runs."""
+        return self._client.wait(self._async.get(evaluation_id))
+
+    def list(self) -> Iterator[wire.Evaluation]:
+        """All of the workspace, newest first."""
+        return self._client.each(self._async.list())
+
+
+class Runs:
+    """As `AsyncRuns`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._async = client.asynchronous.runs
+
+    def get(self, run_id: str) -> wire.Run:
+        """One run."""
+        return self._client.wait(self._async.get(run_id))
+
+    def list(
+        self, *, evaluation: str | None = None, status: RunState | str | None = None
+    ) -> Iterator[wire.Run]:
+        """Those of the workspace, newest first."""
+        return self._client.each(self._async.list(evaluation=evaluation, status=status))
+
+    def wait(
+        self, run_id: str, *, on_progress: OnProgress | None = None, wait_s: float | None = None
+    ) -> wire.Run:
+        """As `AsyncRuns.wait`."""
+        return self._client.wait(self._async.wait(run_id, on_progress=on_progress, wait_s=wait_s))
+
+    def follow(self, run_id: str) -> Iterator[wire.Run]:
+        """The run now, and again whenever it has changed, until it has ended."""
+        return self._client.each(self._async.follow(run_id))
+
+    def cancel(self, run_id: str) -> wire.Run:
+        """Stop it; what was done is kept."""
+        return self._client.wait(self._async.cancel(run_id))
+
+    def resume(self, run_id: str) -> wire.Run:
+        """Go on with one that failed or was cancelled."""
+        return self._client.wait(self._async.resume(run_id))
+
+    def retry_failed(self, run_id: str) -> wire.Run:
+        """Ask the failed cases of an ended run again."""
+        return self._client.wait(self._async.retry_failed(run_id))
+
+    def reproduce(self, run_id: str) -> wire.Reproduction:
+        """Queue a run that does the same again."""
+        return self._client.wait(self._async.reproduce(run_id))
+
+    def report(self, run_id: str) -> Report:
+        """What it came to, or has come to so far."""
+        return self._client.wait(self._async.report(run_id))
+
+    def outcomes(self, run_id: str, *, status: Status | None = None) -> Outcomes:
+        """Its outcomes: iterate over them, or call `to_pandas` or `to_polars`."""
+        return Outcomes(self._async.outcomes(run_id, status=status), self._client.wait)
+
+    def export(self, run_id: str, path: Path | str, file_format: str = "jsonl") -> Path:
+        """Its outcomes as a file (`jsonl`, `csv` or `parquet`)."""
+        return self._client.wait(self._async.export(run_id, path, file_format))
+
+
+class Datasets:
+    """As `AsyncDatasets`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._async = client.asynchronous.datasets
+
+    def upload(self, data: Any, *, name: str | None = None) -> wire.Dataset:
+        """As `AsyncDatasets.upload`."""
+        return self._client.wait(self._async.upload(data, name=name))
+
+    def get(self, dataset_id: str) -> wire.Dataset:
+        """One version."""
+        return self._client.wait(self._async.get(dataset_id))
+
+    def list(self, *, name: str | None = None, tag: str | None = None) -> Iterator[wire.Dataset]:
+        """Versions, newest first."""
+        return self._client.each(self._async.list(name=name, tag=tag))
+
+    def rows(self, dataset_id: str) -> Iterator[dict[str, Any]]:
+        """The rows of a version, in order."""
+        return self._client.each(self._async.rows(dataset_id))
+
+    def tag(self, dataset_id: str, tag: str) -> wire.Dataset:
+        """Give a version a tag; it moves here if another version had it."""
+        return self._client.wait(self._async.tag(dataset_id, tag))
+
+
+class Models:
+    """As `AsyncModels`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def list(self) -> list[wire.Model]:
+        """All of them, with what is missing where one cannot be used."""
+        return self._client.wait(self._client.asynchronous.models.list())
+
+
+class Scorers:
+    """As `AsyncScorers`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def list(self) -> list[wire.Scorer]:
+        """All of them, with a JSON schema for each option."""
+        return self._client.wait(self._client.asynchronous.scorers.list())
