@@ -61,4 +61,13 @@ class Settings(BaseSettings):
         description="Seconds after which a worker that gave no sign of life is taken for dead and "
         "others take over its shards (PostgreSQL).",
     )
+    cache_max_mb: int = Field(
+        4096,
+        ge=0,
+        description="Most MiB that the cache of replies keeps, over all workspaces; what was used "
+        "longest ago goes first. 0: no limit.",
+    )
+    cache_max_days: int = Field(
+        0, ge=0, description="Days after which a reply that nobody used is forgotten. 0: never."
+    )
     log_level: str = Field("warning", description="debug, info, warning or error.")

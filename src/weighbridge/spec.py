@@ -250,6 +250,11 @@ class EvaluationSpec(_Strict):
         default=120.0, gt=0, le=86_400, description="Seconds after which a call counts as failed."
     )
     limit: int | None = Field(default=None, ge=1, description="The most cases taken from the data.")
+    cache: bool = Field(
+        default=False,
+        description="Whether a request that this workspace had answered before is taken from the "
+        "cache instead of being paid for again; judges' requests, too.",
+    )
     metadata: dict[str, JsonValue] = Field(default_factory=dict, description="For you.")
 
     @field_validator("params")
@@ -307,6 +312,7 @@ class EvaluationSpec(_Strict):
             timeout_s=self.timeout,
             limit=self.limit,
             judge=self.judge,
+            cache=self.cache,
             metadata={**self.metadata},
         )
 

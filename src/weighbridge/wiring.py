@@ -4,10 +4,12 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import load_models_file
 from weighbridge.providers.model import Models
+from weighbridge.services.cache import Cache
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.exports import Exports
@@ -18,6 +20,7 @@ from weighbridge.services.runs import Runs
 from weighbridge.settings import Settings
 from weighbridge.store.engine import Store
 from weighbridge.store.migrate import migrate
+from weighbridge.store.replies import Ceiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class Services:
     outcomes: Outcomes
     exports: Exports
     reports: Reports
+    cache: Cache
 
 
 @asynccontextmanager
@@ -52,7 +56,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         judge=settings.default_judge,
         generator=settings.default_generator,
     )
-    store = Store(settings.database_url, settings.data, settings.blob_url)
+    store = Store(
+        settings.database_url,
+        settings.data,
+        settings.blob_url,
+        ceiling=Ceiling(
+            bytes=settings.cache_max_mb << 20 or None,
+            age=timedelta(days=settings.cache_max_days) if settings.cache_max_days else None,
+        ),
+    )
     models = Models(catalog)
     try:
         await migrate(store)
@@ -71,6 +83,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             outcomes=outcomes,
             exports=Exports(outcomes),
             reports=Reports(store, runs),
+            cache=Cache(store),
         )
     finally:
         await models.close()

@@ -1,21 +1,17 @@
 """`weighbridge keys`: who may use the APIs."""
 
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
 from weighbridge.cli.console import add_row, output, remarks, table
 from weighbridge.cli.options import with_settings
 from weighbridge.cli.session import Session, in_session
-from weighbridge.cli.words import moment, printable
+from weighbridge.cli.words import moment, printable, read_span
 from weighbridge.core.caller import Role
 from weighbridge.dialects.native import translate
 from weighbridge.settings import Settings
 from weighbridge.store.keys import ApiKey
-
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_SPAN = re.compile(r"(\d{1,6})\s*([mhdw])")
 
 
 def _expiry(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
@@ -23,8 +19,8 @@ def _expiry(ctx: click.Context, param: click.Parameter, value: str | None) -> da
     if value is None:
         return None
     try:
-        if span := _SPAN.fullmatch(value.strip()):
-            return datetime.now(UTC) + timedelta(**{_UNITS[span[2]]: int(span[1])})
+        if (span := read_span(value)) is not None:
+            return datetime.now(UTC) + span
         at = datetime.fromisoformat(value.strip())
     except (ValueError, OverflowError) as error:
         raise click.BadParameter(

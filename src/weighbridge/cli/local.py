@@ -135,7 +135,9 @@ async def _execute(
 
 
 async def _load(session: Session, run_id: str, overrides: Overrides) -> LoadedRun:
-    loaded = await load_run(session.services.store, session.services.models, run_id)
+    loaded = await load_run(
+        session.services.store, session.services.models, run_id, cache=overrides.cache
+    )
     if overrides.budget.usd is not None and not loaded.model.has_price:
         raise Invalid(
             f"--budget-usd cannot be kept: the price of {loaded.run.model} is not known; declare "

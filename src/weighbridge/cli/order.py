@@ -21,6 +21,7 @@ class Overrides:
     limit: int | None = None
     concurrency: int | None = None
     budget: Budget = field(default_factory=Budget)
+    cache: bool | None = None
 
     @property
     def change_the_result(self) -> tuple[str, ...]:
@@ -38,7 +39,7 @@ class Overrides:
         if self.models:
             changed.pop("model", None)
             changed["models"] = list(self.models)
-        for name in ("limit", "concurrency"):
+        for name in ("limit", "concurrency", "cache"):
             if getattr(self, name) is not None:
                 changed[name] = getattr(self, name)
         budget = {k: v for k, v in (("usd", self.budget.usd), ("tokens", self.budget.tokens)) if v}

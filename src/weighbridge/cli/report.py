@@ -119,6 +119,8 @@ def _side_by_side(found: Sequence[Findings]) -> Iterable[RenderableType]:
     add_row(rows, "ungraded", *(count(run.progress.ungraded) for run in runs))
     add_row(rows, "tokens in", *(count(run.usage.input_tokens) for run in runs))
     add_row(rows, "tokens out", *(count(run.usage.output_tokens) for run in runs))
+    if any(run.usage.cached for run in runs):
+        add_row(rows, "from the cache", *(count(run.usage.cached) for run in runs))
     add_row(rows, "cost", *(money(run.usage.cost_usd) for run in runs))
     add_row(rows, "time", *(duration(run.duration_s) for run in runs))
     add_row(rows, "data", *(one.dataset.sha256[:12] for one in found))
@@ -208,6 +210,7 @@ def _usage(run: wire.Run) -> str:
     return (
         f"{count(usage.calls)} calls, {count(usage.input_tokens)} tokens in, "
         f"{count(usage.output_tokens)} out, {money(usage.cost_usd)}"
+        + (f", {count(usage.cached)} replies from the cache" if usage.cached else "")
     )
 
 

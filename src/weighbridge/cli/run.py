@@ -55,6 +55,11 @@ _overrides = _options(
         metavar="N",
         help="Stop after so many tokens, in and out together.",
     ),
+    click.option(
+        "--cache/--no-cache",
+        default=None,
+        help="Whether what was asked and answered before is taken from the cache.",
+    ),
 )
 _what_to_show = _options(
     click.option(
@@ -98,6 +103,7 @@ def run(
     concurrency: int | None,
     budget_usd: float | None,
     budget_tokens: int | None,
+    cache: bool | None,
     resume: tuple[str, ...],
     retry_failed: bool,
     dry_run: bool,
@@ -111,7 +117,7 @@ def run(
     the folder of FILE. No server is needed: the runs are executed here, and leave the same rows.
     Ctrl-C stops cleanly: what was answered is kept, and the way to go on is printed.
     """
-    overrides = Overrides(models, limit, concurrency, Budget(budget_usd, budget_tokens))
+    overrides = Overrides(models, limit, concurrency, Budget(budget_usd, budget_tokens), cache)
     _check_usage(
         file, resume, overrides, retry_failed=retry_failed, dry_run=dry_run, address=address
     )

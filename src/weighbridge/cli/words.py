@@ -6,8 +6,10 @@ Answers of models are hostile input to a terminal: nothing of theirs is printed 
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SPAN = re.compile(r"(\d{1,6})\s*([mhdw])")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
@@ -56,6 +58,12 @@ def duration(seconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def read_span(text: str) -> timedelta | None:
+    """A time like `90m`, `12h`, `30d` or `2w`; None when it is none."""
+    found = _SPAN.fullmatch(text.strip())
+    return timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else None
 
 
 def moment(at: datetime | None) -> str:

@@ -65,6 +65,7 @@ class Evaluation:
         timeout_s: the most seconds one call may take before it counts as failed.
         limit: the most cases taken from the data set, None for all.
         judge: the model that judges where a scorer names none; None: no scorer needs one.
+        cache: whether replies are looked for among those that the workspace was given before.
     """
 
     name: str
@@ -83,4 +84,5 @@ class Evaluation:
     timeout_s: float = 120.0
     limit: int | None = None
     judge: str | None = None
+    cache: bool = False
     metadata: dict[str, Json] = field(default_factory=dict)

@@ -19,12 +19,14 @@ class Usage:
         input_tokens, output_tokens: as the endpoint counted them; 0 where it does not say.
         cost_usd: US dollars; None when the price of the model is not known (never 0 by guess).
         calls: HTTP requests that reached a model, retries included.
+        cached: replies that came out of the cache instead, and cost nothing.
     """
 
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
     calls: int = 0
+    cached: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         """Sum of both; the cost is known as soon as one of them knows it."""
@@ -34,6 +36,7 @@ class Usage:
             self.output_tokens + other.output_tokens,
             sum(known) if known else None,
             self.calls + other.calls,
+            self.cached + other.cached,
         )
 
 

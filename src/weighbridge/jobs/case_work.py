@@ -78,7 +78,7 @@ class CaseWork:
         panel = Panel(self._judges, self._evaluation.timeout_s)
         for key, scorer, is_judge in self._scorers:
             outcomes[key] = await _score(scorer, answer, case, panel if is_judge else None)
-        usage = reply.usage + panel.usage if panel.usage.calls else reply.usage
+        usage = reply.usage + panel.usage if panel.used else reply.usage
         return Record(case.position, case.id, epoch, answer, outcomes, None, usage, case.cluster)
 
     async def _ask(self, case: Case, epoch: int) -> Reply:

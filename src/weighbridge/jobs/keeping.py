@@ -19,8 +19,9 @@ async def keep(blobs: Blobs, reply: Reply) -> JsonObject | None:
     """Store the images of a reply; the details that its answer is to carry, None where it has none.
 
     Returns:
-        `thinking` (text), `images` (a list of `{blob, media_type, sha256, bytes}`) and `refusal`
-        (why a filter stopped it), each only where there is such a thing.
+        `thinking` (text), `images` (a list of `{blob, media_type, sha256, bytes}`), `refusal` (why
+        a filter stopped it) and `cached` (true: it came out of the cache), each only where there is
+        such a thing.
 
     Raises:
         OutOfSpace, Unavailable: an image could not be stored.
@@ -32,6 +33,8 @@ async def keep(blobs: Blobs, reply: Reply) -> JsonObject | None:
         details["images"] = [await _keep_image(blobs, image) for image in reply.images]
     if reply.refusal:
         details["refusal"] = reply.refusal
+    if reply.usage.cached:
+        details["cached"] = True
     return details or None
 
 

@@ -9,6 +9,7 @@ from weighbridge.core.shard import Plan
 from weighbridge.datasets.frame import SEGMENT
 from weighbridge.errors import NotFound
 from weighbridge.providers.base import Askable
+from weighbridge.providers.cached import CachedModel
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.providers.model import Models
 from weighbridge.scorers.base import AnyScorer
@@ -47,8 +48,13 @@ def plan_of(evaluation: Evaluation, rows: int) -> Plan:
     return Plan(cases, evaluation.epochs, SEGMENT)
 
 
-async def load_run(store: Store, models: Models, run_id: str) -> LoadedRun:
+async def load_run(
+    store: Store, models: Models, run_id: str, *, cache: bool | None = None
+) -> LoadedRun:
     """Read a run and open its model.
+
+    Args:
+        cache: whether replies may come out of the cache; None: as the evaluation says.
 
     Raises:
         NotFound: there is no such run.
@@ -66,16 +72,23 @@ async def load_run(store: Store, models: Models, run_id: str) -> LoadedRun:
         raise NotFound(f"the evaluation of the run {run_id} is gone")
     evaluation = replace(parse_spec(stored.spec).to_evaluation(), models=(run.model,))
     scorers = {spec.key: scorer_table.build(spec) for spec in evaluation.scorers}
+    if cache is not None:
+        evaluation = replace(evaluation, cache=cache)
+
+    async def ask(name: str) -> Askable:
+        model = await models.get(name)
+        return CachedModel(model, store.replies.of(run.workspace_id)) if evaluation.cache else model
+
     return LoadedRun(
         run=run,
         round=round_,
         evaluation=evaluation,
         dataset=dataset,
         plan=plan_of(evaluation, dataset.frame.rows),
-        model=await models.get(run.model),
+        model=await ask(run.model),
         scorers=scorers,
         judges={
-            name: await models.get(name or evaluation.judge or RESERVED_NAME)
+            name: await ask(name or evaluation.judge or RESERVED_NAME)
             for name in scorer_table.asked_by(scorers.values())
         },
     )

@@ -2,6 +2,7 @@
 can forget it, and a repair or a failed try is counted like any other call."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from weighbridge.core.outcome import Usage
 from weighbridge.providers.base import (
@@ -25,19 +26,30 @@ class Panel:
         usage: of all calls so far, those that failed included.
     """
 
-    __slots__ = ("_models", "_timeout_s", "usage")
+    __slots__ = ("_asked", "_models", "_timeout_s", "usage")
 
     def __init__(self, models: Mapping[str | None, Askable], timeout_s: float) -> None:
         self._models = models
         self._timeout_s = timeout_s
+        self._asked: list[tuple[str | None, ChatRequest]] = []
         self.usage = Usage()
+
+    @property
+    def used(self) -> bool:
+        """Whether anything was asked, and answered or paid for."""
+        return bool(self.usage.calls or self.usage.cached)
 
     def model(self, name: str | None) -> Askable:
         """The model itself, for its name and identity. Ask it through the panel."""
         return self._models[name]
 
     async def chat(self, name: str | None, request: ChatRequest) -> Reply:
-        """As `Model.chat`."""
+        """As `Model.chat`. The same request a second time is a second try, and gets a `repeat` of
+        its own: a cache would otherwise give back what was no use the first time."""
+        before = self._asked.count((name, request))
+        self._asked.append((name, request))
+        if before:
+            request = replace(request, repeat=request.repeat + before)
         try:
             reply = await self._models[name].chat(request, timeout_s=self._timeout_s)
         except CallFailed as failed:

@@ -56,6 +56,7 @@ def outcome_object(view: OutcomeView) -> dict[str, Any]:
             "output_tokens": record.usage.output_tokens,
             "cost_usd": record.usage.cost_usd,
             "calls": record.usage.calls,
+            "cached": record.usage.cached,
         },
     }
 
@@ -68,7 +69,7 @@ def flat_columns(columns: tuple[str, ...], scorers: tuple[str, ...]) -> list[str
         *(f"input.{column}" for column in columns),
         "answer",
         *scores,
-        *("error", "latency_s", "input_tokens", "output_tokens", "cost_usd", "calls"),
+        *("error", "latency_s", "input_tokens", "output_tokens", "cost_usd", "calls", "cached"),
     ]
 
 
@@ -98,6 +99,7 @@ def flat_row(
     row["output_tokens"] = record.usage.output_tokens
     row["cost_usd"] = record.usage.cost_usd
     row["calls"] = record.usage.calls
+    row["cached"] = record.usage.cached
     return row
 
 

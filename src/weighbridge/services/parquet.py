@@ -14,6 +14,7 @@ _TYPES: dict[str, pa.DataType] = {
     "output_tokens": pa.int64(),
     "cost_usd": pa.float64(),
     "calls": pa.int32(),
+    "cached": pa.int32(),
 }
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from weighbridge.errors import Invalid, OutOfSpace, Unavailable
 from weighbridge.store.blobs import Blobs
+from weighbridge.store.replies import Ceiling, Replies
 
 SQLITE_FILE = "weighbridge.sqlite"
 BUSY_TIMEOUT_MS = 30_000
@@ -31,6 +32,7 @@ class Store:
         database_url: `postgresql://…`, or None for SQLite in `folder`.
         folder: the data folder; made when missing.
         blob_url: an object store for the blobs, or None for `folder/blobs`.
+        ceiling: how much the cache of replies keeps.
 
     Attributes:
         process: a name for this process that no other has; its PostgreSQL sessions carry it, so
@@ -40,7 +42,14 @@ class Store:
         Invalid: the URL is not one that weighbridge can use, or the folder cannot be made.
     """
 
-    def __init__(self, database_url: str | None, folder: Path, blob_url: str | None = None) -> None:
+    def __init__(
+        self,
+        database_url: str | None,
+        folder: Path,
+        blob_url: str | None = None,
+        *,
+        ceiling: Ceiling | None = None,
+    ) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -51,6 +60,7 @@ class Store:
         self.process = f"wb-{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(3)}"
         self.engine = _create_engine(self.url, self.process, sqlite=self.is_sqlite)
         self.blobs = Blobs(blob_url, folder / "blobs")
+        self.replies = Replies(self.begin, ceiling or Ceiling())
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -67,7 +77,8 @@ class Store:
             raise _translated(error) from error
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Write what waits to be written, and let go of all connections."""
+        await self.replies.close()
         await self.engine.dispose()
 
 

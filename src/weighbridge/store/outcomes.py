@@ -6,14 +6,11 @@ that was taken for dead) changes nothing, and the tallies count what was really 
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 import orjson
 from sqlalchemy import (
     ColumnElement,
-    Dialect,
     Integer,
     RowMapping,
     and_,
@@ -39,12 +36,15 @@ from weighbridge.core.shard import Plan, Shard
 from weighbridge.store.engine import Store
 from weighbridge.store.moments import now
 from weighbridge.store.tables import outcomes, tallies
-from weighbridge.store.upsert import insert_into
+from weighbridge.store.upsert import insert_into, raw_insert
 
 ASKED = "asked"
 """The kind of a row whose answer came from asking the model in this run."""
 PAGE = 500
-_SUMS = ("done", "failed", "ungraded", "input_tokens", "output_tokens", "cost_usd", "calls")
+_SUMS = (
+    *("done", "failed", "ungraded", "input_tokens", "output_tokens", "cost_usd", "calls"),
+    "cached",
+)
 
 
 async def record_group(
@@ -59,7 +59,7 @@ async def record_group(
         connection: inside the caller's transaction.
         group: at least one record, with the shard it belongs to.
     """
-    insert = _insert_for(connection.dialect)
+    insert = raw_insert(outcomes, connection.dialect)
     rows = [_to_row(workspace_id, run_id, record) for _, record in group]
     moment = insert.moment(now())
     for row in rows:
@@ -86,6 +86,7 @@ async def recount(
                 func.coalesce(func.sum(outcomes.c.output_tokens), 0),
                 func.sum(outcomes.c.cost_usd),
                 func.coalesce(func.sum(outcomes.c.calls), 0),
+                func.coalesce(func.sum(outcomes.c.cached), 0),
             ).where(_of_shard(run_id, shard))
         )
     ).one()
@@ -256,47 +257,6 @@ def failure_to_json(failure: Failed) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Insert:
-    """The insert of outcome rows as the driver takes it.
-
-    This is the hottest statement of the product: SQLAlchemy compiles it, but handing it thousands
-    of rows through its type system would cost as much as scoring them.
-
-    Attributes:
-        sql: with the driver's own placeholders.
-        order: of the columns for positional placeholders; None for named ones.
-    """
-
-    sql: str
-    order: tuple[str, ...] | None
-
-    def parameters(self, rows: list[dict[str, Any]]) -> Any:
-        """The rows as the driver takes them."""
-        if self.order is None:
-            return rows
-        pick = itemgetter(*self.order)
-        return [pick(row) for row in rows]
-
-    def moment(self, moment: datetime) -> datetime | str:
-        """A moment as the driver takes it."""
-        if self.order is None:
-            return moment
-        return moment.strftime("%Y-%m-%d %H:%M:%S.%f")
-
-
-_inserts: dict[str, _Insert] = {}
-
-
-def _insert_for(dialect: Dialect) -> _Insert:
-    if dialect.name not in _inserts:
-        insert = insert_into(outcomes, dialect).on_conflict_do_nothing()
-        compiled = insert.compile(dialect=dialect)
-        positions = getattr(compiled, "positiontup", None)
-        _inserts[dialect.name] = _Insert(str(compiled), tuple(positions) if positions else None)
-    return _inserts[dialect.name]
-
-
 def _of_shard(run_id: str, shard: Shard) -> ColumnElement[bool]:
     return and_(
         outcomes.c.run_id == run_id,
@@ -315,7 +275,7 @@ async def _add_to_tallies(
 ) -> None:
     sums: dict[int, list[Any]] = {}
     for shard, record in group:
-        tally = sums.setdefault(shard.number, [0, 0, 0, 0, 0, None, 0])
+        tally = sums.setdefault(shard.number, [0, 0, 0, 0, 0, None, 0, 0])
         status, usage = record.status, record.usage
         tally[0] += 1
         tally[1] += status is Status.FAILED
@@ -325,6 +285,7 @@ async def _add_to_tallies(
         if usage.cost_usd is not None:
             tally[5] = (tally[5] or 0.0) + usage.cost_usd
         tally[6] += usage.calls
+        tally[7] += usage.cached
     statement = insert_into(tallies, connection.dialect)
     added = statement.excluded
     update = {name: tallies.c[name] + added[name] for name in _SUMS if name != "cost_usd"}
@@ -392,6 +353,7 @@ def _to_row(workspace_id: str, run_id: str, record: Record) -> dict[str, Any]:
         "output_tokens": usage.output_tokens,
         "cost_usd": usage.cost_usd,
         "calls": usage.calls,
+        "cached": usage.cached,
     }
 
 
@@ -400,7 +362,9 @@ def _to_text(stored: dict[str, Any]) -> str:
 
 
 def _to_record(row: RowMapping) -> Record:
-    usage = Usage(row["input_tokens"], row["output_tokens"], row["cost_usd"], row["calls"])
+    usage = Usage(
+        *(row[name] for name in ("input_tokens", "output_tokens", "cost_usd", "calls", "cached"))
+    )
     answer = None
     if row["answer"] is not None:
         answer = Answer(

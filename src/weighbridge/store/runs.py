@@ -239,6 +239,7 @@ def _with_progress(condition: ColumnElement[bool]) -> Select[Any]:
             func.sum(tallies.c.output_tokens).label("output_tokens"),
             func.sum(tallies.c.cost_usd).label("cost_usd"),
             func.sum(tallies.c.calls).label("calls"),
+            func.sum(tallies.c.cached).label("cached"),
         )
         .where(tallies.c.run_id.in_(select(runs.c.id).where(condition)))
         .group_by(tallies.c.run_id)
@@ -270,6 +271,7 @@ def _run(row: RowMapping) -> Run:
             output_tokens=int(row["output_tokens"] or 0),
             cost_usd=row["cost_usd"],
             calls=int(row["calls"] or 0),
+            cached=int(row["cached"] or 0),
         ),
         metrics=tuple(Metric(**metric) for metric in row["metrics"] or ()),
         created_at=row["created_at"],

@@ -195,6 +195,7 @@ outcomes = Table(
     Column("output_tokens", BigInteger, nullable=False),
     Column("cost_usd", Float),
     Column("calls", Integer, nullable=False),
+    Column("cached", Integer, nullable=False, server_default="0"),
     Column("recorded_at", UtcDateTime, nullable=False),
     Index(None, "run_id", "status", "position", "epoch"),
     sqlite_with_rowid=False,
@@ -215,6 +216,7 @@ tallies = Table(
     Column("output_tokens", BigInteger, nullable=False),
     Column("cost_usd", Float),
     Column("calls", BigInteger, nullable=False),
+    Column("cached", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
 )
 
@@ -225,6 +227,20 @@ workers = Table(
     Column("id", Text, primary_key=True),
     Column("started_at", Float, nullable=False),  # seconds since 1970, by the database's clock
     Column("last_seen", Float, nullable=False),
+)
+
+# Replies of models, for evaluations that use the cache. Text and not `jsonb`, which knows no NUL
+# characters and would be taken apart for nothing.
+replies = Table(
+    "replies",
+    metadata,
+    Column("workspace_id", Identifier, primary_key=True),
+    Column("key", String(64), primary_key=True),  # SHA-256 of the model and the request, hex
+    Column("reply", Text, nullable=False),
+    Column("size", Integer, nullable=False),  # bytes of it
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime, nullable=False),  # to the day
+    Index(None, "last_used_at"),
 )
 
 idempotency = Table(

@@ -125,6 +125,7 @@ def from_usage(usage: Usage) -> wire.Usage:
         output_tokens=usage.output_tokens,
         cost_usd=usage.cost_usd,
         calls=usage.calls,
+        cached=usage.cached,
     )
 
 

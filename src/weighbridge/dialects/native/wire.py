@@ -85,6 +85,7 @@ class Usage(Sent):
     output_tokens: int
     cost_usd: float | None = Field(description="null where the model's price is not known.")
     calls: int = Field(description="HTTP requests that reached a model.")
+    cached: int = Field(0, description="Replies that came out of the cache, and cost nothing.")
 
 
 class Metric(Sent):

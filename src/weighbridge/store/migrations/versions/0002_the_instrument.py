@@ -1,4 +1,5 @@
-"""Judges and people: what came with an answer, and what a report breaks its metrics down into."""
+"""The instrument: what came with an answer, what a report breaks its metrics down into, a cache of
+replies."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,6 +32,21 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("workspace_id", "name", "tag", name=op.f("pk_dataset_tags")),
     )
+    op.add_column("outcomes", sa.Column("cached", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column(
+        "tallies", sa.Column("cached", sa.BigInteger(), nullable=False, server_default="0")
+    )
+    op.create_table(
+        "replies",
+        sa.Column("workspace_id", sa.String(64), nullable=False),
+        sa.Column("key", sa.String(64), nullable=False),
+        sa.Column("reply", sa.Text(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "key", name="pk_replies"),
+    )
+    op.create_index("ix_replies_last_used_at", "replies", ["last_used_at"])
 
 
 def downgrade() -> None:
@@ -41,6 +57,9 @@ def downgrade() -> None:
         for column in ("selection", "parent_id", "version"):
             batch.drop_column(column)
     op.drop_column("runs", "pin_parts")
+    op.drop_table("replies")
+    op.drop_column("tallies", "cached")
+    op.drop_column("outcomes", "cached")
     op.drop_column("runs", "breakdown")
     op.drop_column("outcomes", "details")
 
