@@ -81,7 +81,7 @@ def _section(name: str, scorer: Any) -> Iterator[str]:
     yield ""
     yield f"Version {scorer.version}. Metric: {_metric(scorer)}."
     yield ""
-    options = dataclasses.fields(scorer)
+    options = [option for option in dataclasses.fields(scorer) if option.init]
     if not options:
         yield "It has no options."
         yield ""
@@ -114,6 +114,10 @@ def _type_name(hint: Any) -> str:
     names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     if hint in names:
         return names[hint]
+    if get_origin(hint) is dict:
+        return "object"
+    if get_origin(hint) is tuple:
+        return f"list of {_type_name(get_args(hint)[0])}"
     arguments = [argument for argument in get_args(hint) if argument is not type(None)]
     if str(get_origin(hint)) == "typing.Literal":
         return ", ".join(f"`{argument}`" for argument in arguments)

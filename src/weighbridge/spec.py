@@ -313,6 +313,7 @@ class EvaluationSpec(_Strict):
             limit=self.limit,
             judge=self.judge,
             cache=self.cache,
+            scorer_columns=_scorer_columns(self.scorers),
             metadata={**self.metadata},
         )
 
@@ -351,6 +352,8 @@ class EvaluationSpec(_Strict):
         for place, name in enumerate(self.models or ()):
             if name in (self.models or ())[:place]:
                 yield ("models", place), f"`{name}` is there twice"
+        if self.target is None:
+            yield from _targets_missed(self.scorers)
 
 
 def parse_spec(
@@ -475,7 +478,36 @@ def _scorer_problems(items: list[Any]) -> Iterator[tuple[Path, str]]:
             scorers.build(ScorerSpec(name, options, key or name))
         except scorers.OptionError as error:
             named = () if isinstance(item, str) else (name,)
-            yield (place, *named, *([error.option] if error.option else [])), error.problem
+            yield (place, *named, *_steps(error.option)), error.problem
+
+
+def _steps(option: str) -> Path:
+    """The path of an option: `rubric.levels.1.score` is a field of the option `rubric`."""
+    return tuple(int(step) if step.isdigit() else step for step in option.split(".") if step)
+
+
+def _scorer_columns(items: list[Any]) -> dict[str, str]:
+    """The columns that scorers look at, each with the key of the first that does."""
+    columns: dict[str, str] = {}
+    for spec in _scorer_specs(items):
+        scorer = scorers.build(spec)
+        if isinstance(scorer, scorers.Reader):
+            for column in scorer.reads:
+                columns.setdefault(column, spec.key)
+    return columns
+
+
+def _targets_missed(items: list[Any]) -> Iterator[tuple[Path, str]]:
+    """Judges that compare with a reference which the evaluation does not name: asking models only
+    to find each case ungraded is not what anybody wants."""
+    for place, spec in enumerate(_scorer_specs(items)):
+        scorer = scorers.build(spec)
+        if isinstance(scorer, scorers.Judge) and scorer.needs_target:
+            named: Path = () if isinstance(items[place], str) else (spec.name,)
+            yield (
+                ("scorers", place, *named),
+                "compares with the reference answer: name its column under `target`",
+            )
 
 
 def _refuse(problems: Any) -> None:

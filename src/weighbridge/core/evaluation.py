@@ -1,5 +1,6 @@
 """An evaluation: what is to be done, pinned so that it can be done again."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -66,6 +67,8 @@ class Evaluation:
         limit: the most cases taken from the data set, None for all.
         judge: the model that judges where a scorer names none; None: no scorer needs one.
         cache: whether replies are looked for among those that the workspace was given before.
+        scorer_columns: columns that scorers look at besides the target → the scorer's key. Follows
+            from their options, so it is not pinned.
     """
 
     name: str
@@ -85,4 +88,5 @@ class Evaluation:
     limit: int | None = None
     judge: str | None = None
     cache: bool = False
+    scorer_columns: Mapping[str, str] = field(default_factory=dict)
     metadata: dict[str, Json] = field(default_factory=dict)

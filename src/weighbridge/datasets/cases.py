@@ -32,10 +32,10 @@ class BadRow(Invalid):
 def check_rows(rows: Iterable[Row], evaluation: Evaluation) -> Iterator[Row]:
     """Pass rows through, unchanged, while making sure that the evaluation can be done on them.
 
-    Every row must have every column that the prompt, `id`, `target` and `cluster` name (null is a
-    value like any other, except for ids); ids must be there and differ from each other. All rows
-    are passed and checked, whatever the evaluation's `limit`. Memory: 16 bytes a row where there is
-    an id column, none otherwise.
+    Every row must have every column that the prompt, `id`, `target`, `cluster` and scorers name
+    (null is a value like any other, except for ids); ids must be there and differ from each other.
+    All rows are passed and checked, whatever the evaluation's `limit`. Memory: 16 bytes a row where
+    there is an id column, none otherwise.
 
     Raises:
         BadRow: a row lacks a column (the message names the row, the column, those that exist and
@@ -81,6 +81,8 @@ def used_columns(evaluation: Evaluation) -> dict[str, str]:
     ):
         if column is not None:
             columns.setdefault(column, place)
+    for column, key in evaluation.scorer_columns.items():
+        columns.setdefault(column, f"the scorer `{key}`")
     return columns
 
 

@@ -16,7 +16,6 @@ from weighbridge.providers.base import (
     ImagePart,
     Message,
     Part,
-    Reply,
     VideoPart,
 )
 from weighbridge.scorers.base import AnyScorer, Judge, Scorer
@@ -62,7 +61,8 @@ class CaseWork:
             OutOfSpace, Unavailable: an image that came could not be stored; there is no record.
         """
         try:
-            reply = await self._ask(case, epoch)
+            request = self._request(case, epoch)
+            reply = await self._model.chat(request, timeout_s=self._evaluation.timeout_s)
         except CallFailed as error:
             return _unanswered(case, epoch, error.failure, error.usage)
         except Exception as error:
@@ -75,21 +75,20 @@ class CaseWork:
             reply.text, reply.finish_reason, reply.latency_s, reply.usage, reply.model, details
         )
         outcomes: dict[str, Outcome] = {}
-        panel = Panel(self._judges, self._evaluation.timeout_s)
+        panel = Panel(self._judges, self._evaluation.timeout_s, request.messages)
         for key, scorer, is_judge in self._scorers:
             outcomes[key] = await _score(scorer, answer, case, panel if is_judge else None)
         usage = reply.usage + panel.usage if panel.used else reply.usage
         return Record(case.position, case.id, epoch, answer, outcomes, None, usage, case.cluster)
 
-    async def _ask(self, case: Case, epoch: int) -> Reply:
+    def _request(self, case: Case, epoch: int) -> ChatRequest:
         evaluation = self._evaluation
-        request = ChatRequest(
+        return ChatRequest(
             messages=tuple([message.render(case) for message in self._messages]),
             params=evaluation.params,
             schema=evaluation.schema,
             repeat=epoch,
         )
-        return await self._model.chat(request, timeout_s=evaluation.timeout_s)
 
 
 def sample_request(evaluation: Evaluation) -> ChatRequest:

@@ -7,15 +7,18 @@ from typing import Protocol
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.suggest import did_you_mean
-from weighbridge.scorers.base import AnyScorer, Judge, Scorer
+from weighbridge.scorers.base import AnyScorer, Judge, Reader, Scorer
 from weighbridge.scorers.choice import Choice
+from weighbridge.scorers.judge import RubricJudge
 from weighbridge.scorers.numbers import Numeric
 from weighbridge.scorers.options import OptionError, changed_options, check_options
 from weighbridge.scorers.text import F1, Exact, Includes, Regex
 
 __all__ = [
     "SCORERS",
+    "Judge",
     "OptionError",
+    "Reader",
     "Scorer",
     "asked_by",
     "build",
@@ -32,6 +35,7 @@ SCORERS: dict[str, type[AnyScorer]] = {
     "numeric": Numeric,
     "choice": Choice,
     "f1": F1,
+    "judge": RubricJudge,
 }
 """Every scorer that comes with weighbridge, by its name in an evaluation."""
 

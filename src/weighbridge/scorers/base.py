@@ -25,12 +25,15 @@ class Grader(Protocol):
         name: its name in an evaluation.
         version: raised when its verdicts change; part of the evaluation's pin.
         metric: `accuracy` when every value is 0 or 1, `mean` otherwise; may depend on the options.
-        needs_target: whether a case without a target cannot be scored (it becomes `Ungraded`).
+        needs_target: whether a case without a target cannot be scored (it becomes `Ungraded`); may
+            depend on the options.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
-    needs_target: ClassVar[bool]
+
+    @property
+    def needs_target(self) -> bool: ...
 
     @property
     def metric(self) -> MetricKind: ...
@@ -67,6 +70,18 @@ class Judge(Grader, Protocol):
             CallFailed: a call did not get through; it becomes `Failed`, never a wrong answer.
         """
         ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """A scorer that looks at columns of the data besides the target.
+
+    Attributes:
+        reads: their names. Every row must have them before anything is paid.
+    """
+
+    @property
+    def reads(self) -> tuple[str, ...]: ...
 
 
 AnyScorer: TypeAlias = Scorer | Judge

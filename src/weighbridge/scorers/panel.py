@@ -11,6 +11,7 @@ from weighbridge.providers.base import (
     ChatRequest,
     CompletionRequest,
     Embeddings,
+    Message,
     Reply,
 )
 
@@ -21,17 +22,24 @@ class Panel:
     Args:
         models: by the name that a judge says; None: the evaluation's own `judge`.
         timeout_s: the deadline of each call, in seconds.
+        conversation: what the model under test was asked in this case.
 
     Attributes:
         usage: of all calls so far, those that failed included.
     """
 
-    __slots__ = ("_asked", "_models", "_timeout_s", "usage")
+    __slots__ = ("_asked", "_models", "_timeout_s", "conversation", "usage")
 
-    def __init__(self, models: Mapping[str | None, Askable], timeout_s: float) -> None:
+    def __init__(
+        self,
+        models: Mapping[str | None, Askable],
+        timeout_s: float,
+        conversation: Sequence[Message] = (),
+    ) -> None:
         self._models = models
         self._timeout_s = timeout_s
         self._asked: list[tuple[str | None, ChatRequest]] = []
+        self.conversation = conversation
         self.usage = Usage()
 
     @property
@@ -42,6 +50,11 @@ class Panel:
     def model(self, name: str | None) -> Askable:
         """The model itself, for its name and identity. Ask it through the panel."""
         return self._models[name]
+
+    def is_embedded(self, name: str | None) -> bool:
+        """Whether this name means the embedded judge: small classifiers, and never the small model
+        that the same name stands for where an answer is wanted."""
+        return self._models[name].identity.get("protocol") == "embedded"
 
     async def chat(self, name: str | None, request: ChatRequest) -> Reply:
         """As `Model.chat`. The same request a second time is a second try, and gets a `repeat` of

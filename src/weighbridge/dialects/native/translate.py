@@ -181,12 +181,13 @@ def from_model(listing: Listing) -> wire.Model:
 def from_scorer(name: str, scorer: type[AnyScorer]) -> wire.Scorer:
     """A way to grade, with what can be set of it."""
     metric = inspect.getattr_static(scorer, "metric", None)
+    needs_target = inspect.getattr_static(scorer, "needs_target", None)
     return wire.Scorer(
         name=name,
         doc=inspect.getdoc(scorer) or "",
         version=scorer.version,
         metric=metric if isinstance(metric, str) else "depends",
-        needs_target=scorer.needs_target,
+        needs_target=needs_target if isinstance(needs_target, bool) else None,
         options=TypeAdapter(scorer).json_schema().get("properties", {}),
     )
 

@@ -295,7 +295,9 @@ class Scorer(Sent):
     doc: str
     version: int = Field(description="Raised when its verdicts change; part of a run's pin.")
     metric: Literal["accuracy", "mean", "depends"] = Field(description="`depends`: on the options.")
-    needs_target: bool = Field(description="Whether a case without a target stays ungraded.")
+    needs_target: bool | None = Field(
+        description="Whether a case without a target stays ungraded; null: depends on the options."
+    )
     options: dict[str, dict[str, Any]] = Field(
         description="A JSON schema for each option, with its default."
     )

@@ -1,0 +1,124 @@
+"""Asking one judge one question, until there is a verdict or it is plain that there is none.
+
+One call when the reply is good. An endpoint that refuses structured output is asked again without
+it, and no more with it as long as this process lives. A reply that cannot be read is mended if it
+can be; if not, the judge is shown once what was wrong with it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from weighbridge.core.json import Json, JsonObject
+from weighbridge.core.outcome import Failed, Ungraded
+from weighbridge.core.pin import canonical_json
+from weighbridge.providers.base import Askable, CallFailed, ChatRequest, Message, Reply
+from weighbridge.scorers.judging.form import Form, Unreadable, Verdict
+from weighbridge.scorers.judging.prompting import messages_for
+from weighbridge.scorers.judging.rubric import Rubric
+from weighbridge.scorers.judging.rubrics import frame
+from weighbridge.scorers.panel import Panel
+
+MOST_RAW = 4_000
+"""Characters of an unreadable reply that are kept."""
+
+_SCHEMA_REFUSED = re.compile(
+    r"response_format|json_schema|structured[ _]output|output_format|output_config"
+    r"|responseSchema|response_schema|responseJsonSchema|guided_json|grammar",
+    re.IGNORECASE,
+)
+
+# Identities of the models whose endpoints have refused a schema: found out once a process.
+_without_schema: set[bytes] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a judge is asked.
+
+    Attributes:
+        temperature, max_tokens: sent as they are; None: not sent.
+        params: more wire parameters; they come before the two.
+    """
+
+    temperature: float | None = 0.0
+    max_tokens: int | None = 1_024
+    params: Mapping[str, Json] | None = None
+
+    def wire(self) -> JsonObject:
+        """The parameters of the request."""
+        own = {"temperature": self.temperature, "max_tokens": self.max_tokens}
+        return {k: v for k, v in own.items() if v is not None} | dict(self.params or {})
+
+
+async def ask(
+    panel: Panel,
+    model: str | None,
+    rubric: Rubric,
+    form: Form,
+    texts: Mapping[str, str],
+    manner: Manner,
+) -> Verdict | Ungraded:
+    """The verdict of one judge.
+
+    Args:
+        model: whom to ask, by the name the panel knows.
+        texts: name → text of all that the rubric shows.
+
+    Raises:
+        CallFailed: a call did not get through.
+    """
+    request = ChatRequest(messages_for(rubric, form, texts), manner.wire())
+    material = list(texts.values())
+    reply = await _reply(panel, model, request, form.schema)
+    try:
+        return form.read(reply.text, material)
+    except Unreadable as unreadable:
+        problem = str(unreadable)
+    if reply.finish_reason == "length":
+        problem += " (it was cut off: be brief)"
+    again = replace(
+        request,
+        messages=(
+            *request.messages,
+            Message("assistant", reply.text[-MOST_RAW:] or "(nothing)"),
+            Message("user", frame()["again"].replace("{problem}", problem)),
+        ),
+    )
+    reply = await _reply(panel, model, again, form.schema)
+    try:
+        return replace(form.read(reply.text, material), repaired="retry")
+    except Unreadable as unreadable:
+        return Ungraded(
+            f"{panel.model(model).name} gave no usable verdict: {unreadable}",
+            reply.text[-MOST_RAW:],
+        )
+
+
+async def _reply(
+    panel: Panel, model: str | None, request: ChatRequest, schema: JsonObject
+) -> Reply:
+    known = _key(panel.model(model))
+    if known in _without_schema:
+        return await panel.chat(model, request)
+    try:
+        return await panel.chat(model, replace(request, schema=schema))
+    except CallFailed as failed:
+        if not refuses_schema(failed.failure):
+            raise
+    reply = await panel.chat(model, request)
+    _without_schema.add(known)
+    return reply
+
+
+def refuses_schema(failure: Failed) -> bool:
+    """Whether an endpoint's failure says that it has no structured output."""
+    return failure.kind in {"bad_request", "unsupported"} and bool(
+        _SCHEMA_REFUSED.search(failure.message)
+    )
+
+
+def _key(model: Askable) -> bytes:
+    identity: Any = model.identity
+    return canonical_json([model.name, identity])

@@ -1,0 +1,281 @@
+"""The form in which a judge answers: its JSON schema, the same in words, and reading it back.
+
+Of a reply with several verdicts the last one counts. A verdict that was not on offer is none.
+"""
+
+import importlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import orjson
+
+from weighbridge.core.json import JsonObject
+from weighbridge.scorers.judging.parts import Kind
+from weighbridge.scorers.judging.rubric import Rubric
+
+MOST_READ = 50_000
+"""Characters of a reply that are looked at, from its end."""
+
+_MOST_REASON = 4_000
+_MOST_QUOTES = 20
+_MOST_QUOTE = 1_000
+_MOST_SAID = 80
+_DECODER = json.JSONDecoder()
+_SPACE = re.compile(r"\s+")
+_QUOTES = "\"'“”‘’«»`… "
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge said, in the rubric's terms.
+
+    Attributes:
+        label: the verdict; of a checklist `met/all`, such as `3/4`.
+        value: its score.
+        reason: why, in the judge's words.
+        confidence: 0 to 1; None when it did not say.
+        evidence: quotes that do occur in the material.
+        dropped: how many quotes did not.
+        items: of a checklist, name → whether it is met.
+        repaired: how the reply was made readable: `json` (mended), `retry` (asked again), or None.
+    """
+
+    label: str
+    value: float
+    reason: str
+    confidence: float | None
+    evidence: tuple[str, ...] = ()
+    dropped: int = 0
+    items: JsonObject | None = None
+    repaired: str | None = None
+
+
+class Unreadable(Exception):
+    """A reply in which no verdict can be found; the message says why, to judge and people."""
+
+
+class Form:
+    """The form of one rubric.
+
+    Args:
+        rubric: whose verdicts are on offer.
+
+    Attributes:
+        schema: JSON schema of an answer: first the reason, last the confidence.
+        instructions: the same in words.
+    """
+
+    __slots__ = ("_by_said", "_rubric", "_scores", "instructions", "schema")
+
+    def __init__(self, rubric: Rubric) -> None:
+        self._rubric = rubric
+        self._scores = rubric.scores()
+        self._by_said = {label.casefold(): label for label in self._scores}
+        self.schema = _schema(rubric, self._scores)
+        self.instructions = _instructions(rubric, self._scores)
+
+    def read(self, reply: str, material: Sequence[str]) -> Verdict:
+        """The verdict in a reply.
+
+        Args:
+            material: the texts that evidence may be quoted from.
+
+        Raises:
+            Unreadable: there is none, or not one of those on offer.
+        """
+        found, repaired = _last_object(reply)
+        label, value, items = self._verdict(found.get("verdict"))
+        evidence, dropped = _checked_quotes(found.get("evidence"), material)
+        return Verdict(
+            label,
+            value,
+            _text(found.get("reason")),
+            _confidence(found.get("confidence")) if self._rubric.confidence else None,
+            evidence,
+            dropped,
+            items,
+            "json" if repaired else None,
+        )
+
+    def _verdict(self, said: Any) -> tuple[str, float, JsonObject | None]:
+        if self._rubric.verdict is Kind.CHECKLIST:
+            return self._checked(said)
+        label = self._by_said.get(_said(said))
+        if label is None:
+            offer = _offer(list(self._scores))
+            raise Unreadable(f"the verdict {_shown(said)} is not on offer: it must be {offer}")
+        return label, self._scores[label], None
+
+    def _checked(self, said: Any) -> tuple[str, float, JsonObject]:
+        items = self._rubric.items
+        if not isinstance(said, Mapping):
+            raise Unreadable(f"the verdict {_shown(said)} is no object with a yes or no per item")
+        met: dict[str, bool] = {}
+        for item in items:
+            word = said.get(item.name)
+            answer = {"yes": True, "no": False, "true": True, "false": False}.get(_said(word))
+            if answer is None:
+                raise Unreadable(f"the item {item.name} is {_shown(word)}: it must be yes or no")
+            met[item.name] = answer
+        total = sum(item.weight for item in items)
+        value = sum(item.weight for item in items if met[item.name]) / total
+        return f"{sum(met.values())}/{len(items)}", value, dict(met)
+
+
+def _schema(rubric: Rubric, scores: Mapping[str, float]) -> JsonObject:
+    verdict: JsonObject
+    if rubric.verdict is Kind.CHECKLIST:
+        names = [item.name for item in rubric.items]
+        verdict = {
+            "type": "object",
+            "properties": {name: {"type": "string", "enum": ["yes", "no"]} for name in names},
+            "required": names,
+            "additionalProperties": False,
+        }
+    else:
+        verdict = {"type": "string", "enum": list(scores)}
+    fields: dict[str, JsonObject] = {
+        "reason": {"type": "string"},
+        "evidence": {"type": "array", "items": {"type": "string"}},
+        "verdict": verdict,
+    }
+    if rubric.confidence:
+        fields["confidence"] = {"type": "number"}
+    return {
+        "type": "object",
+        "properties": fields,
+        "required": list(fields),
+        "additionalProperties": False,
+    }
+
+
+def _instructions(rubric: Rubric, scores: Mapping[str, float]) -> str:
+    lines = [
+        '- "reason": why, in one to three sentences',
+        '- "evidence": a list of the few short quotes that decide it, word for word; or []',
+    ]
+    if rubric.verdict is Kind.CHECKLIST:
+        pairs = ", ".join(f'"{item.name}": "yes" or "no"' for item in rubric.items)
+        lines.append(f'- "verdict": an object, {{{pairs}}}')
+    else:
+        lines.append(f'- "verdict": {_offer(list(scores))}')
+    if rubric.confidence:
+        lines.append('- "confidence": how likely it is that this verdict is right, from 0 to 1')
+    return "\n".join(lines)
+
+
+def _offer(labels: list[str]) -> str:
+    quoted = [json.dumps(label, ensure_ascii=False) for label in labels]
+    if all(label.isdigit() for label in labels) and len(labels) > 12:
+        return f"a whole number from {quoted[0]} to {quoted[-1]}, in quotes"
+    if len(quoted) > 12:
+        return "one of the verdicts above, word for word"
+    return ", ".join(quoted[:-1]) + (f" or {quoted[-1]}" if quoted[:-1] else quoted[-1])
+
+
+def _last_object(reply: str) -> tuple[Mapping[str, Any], bool]:
+    """The last JSON object of a reply that holds a verdict, and whether it had to be mended."""
+    text = reply[-MOST_READ:].strip()
+    if not text:
+        raise Unreadable("the reply is empty")
+    try:
+        whole = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        whole = None
+    if isinstance(whole, dict) and "verdict" in whole:
+        return whole, False
+    found = _embedded_object(text)
+    if found is not None:
+        return found, False
+    start = text.find("{")
+    mended = _mended(text[start:]) if start >= 0 else None
+    if mended is None:
+        raise Unreadable('the reply holds no JSON object with the field "verdict"')
+    return mended, True
+
+
+def _embedded_object(text: str) -> Mapping[str, Any] | None:
+    """The last whole object with a verdict among other text, such as in a Markdown fence."""
+    last: Mapping[str, Any] | None = None
+    end_of_last = 0
+    at = text.find("{")
+    while at >= 0:
+        try:
+            value, end = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            at = text.find("{", at + 1)
+            continue
+        if isinstance(value, dict) and "verdict" in value:
+            last, end_of_last = value, end
+        at = text.find("{", end)
+    # What was said last counts: one that begins after the last whole object, and was cut off or is
+    # broken, must not be passed over.
+    return None if '"verdict"' in text[end_of_last:] else last
+
+
+def _mended(text: str) -> Mapping[str, Any] | None:
+    try:
+        value = _repair_json()(text)
+    except (ValueError, RecursionError):
+        return None
+    candidates = value if isinstance(value, list) else [value]
+    with_verdict = [one for one in candidates if isinstance(one, dict) and "verdict" in one]
+    return with_verdict[-1] if with_verdict else None
+
+
+@lru_cache(maxsize=1)
+def _repair_json() -> Any:
+    # Only a reply that is no JSON needs it, and importing it takes a twentieth of a second.
+    return importlib.import_module("json_repair").loads
+
+
+def _checked_quotes(said: Any, material: Sequence[str]) -> tuple[tuple[str, ...], int]:
+    """Those quotes that occur in the material, white space aside, and how many do not."""
+    quotes = said if isinstance(said, list) else [said] if isinstance(said, str) else []
+    texts = [_plain(text) for text in material]
+    kept: list[str] = []
+    dropped = 0
+    for quote in quotes:
+        wanted = _plain(quote).strip(_QUOTES) if isinstance(quote, str) else ""
+        if wanted and any(wanted in text for text in texts):
+            if len(kept) < _MOST_QUOTES:
+                kept.append(quote.strip()[:_MOST_QUOTE])
+        elif wanted or not isinstance(quote, str):
+            dropped += 1
+    return tuple(kept), dropped
+
+
+def _plain(text: str) -> str:
+    return _SPACE.sub(" ", text).strip().casefold()
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, (str, int)):
+        return str(value).strip().casefold()
+    return ""
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    return f"`{text[:_MOST_SAID]}`"
+
+
+def _text(value: Any) -> str:
+    return value.strip()[:_MOST_REASON] if isinstance(value, str) else ""
+
+
+def _confidence(value: Any) -> float | None:
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        return None
+    return float(value)
