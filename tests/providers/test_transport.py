@@ -101,6 +101,19 @@ async def test_connections_are_kept_and_cookies_are_not(
         assert len(peers) <= 1
 
 
+async def test_lines_are_given_one_by_one_until_one_is_too_long(serving: Serving) -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response(body=b'{"a": 1}\n\n[2]\n"' + b"x" * 200_000 + b'"')
+
+    async with serving(handler) as server:
+        transport = Transport(max_response_bytes=100_000)
+        lines = transport.get_lines(URL(server.url), {})
+        assert [await anext(lines), await anext(lines)] == [{"a": 1}, [2]]
+        with pytest.raises(CallFailed, match="longer than 100000 bytes"):
+            await anext(lines)
+        await transport.close()
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "retry"),
     [

@@ -18,12 +18,15 @@ def load(reference: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def find_protocol(protocol: str) -> str | None:
+def find_protocol(protocol: str, *, batch: bool = False) -> str | None:
     """`module:name` of the factory for a protocol, ours or one that is installed; None: unknown.
+
+    Args:
+        protocol: its name. batch: the one that asks in batches, where there is one.
 
     Installed packages are only searched for a name that is not ours, so none can replace ours.
     """
-    built_in = PROTOCOLS.get(protocol)
+    built_in = BATCHES.get(protocol) if batch else PROTOCOLS.get(protocol)
     if built_in is not None:
         return built_in
     return next(
@@ -42,4 +45,10 @@ PROTOCOLS: dict[str, str] = {
     "llama": "weighbridge.providers.llama:open_file",
     "embedded": "weighbridge.providers.embedded:open_embedded",
     "scripted": "weighbridge.providers.scripted:open_script",
+}
+
+# protocol -> its factory for models with `batch = true`.
+BATCHES: dict[str, str] = {
+    "openai": "weighbridge.providers.openai_batch:open_endpoint",
+    "anthropic": "weighbridge.providers.anthropic_batch:open_endpoint",
 }

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields
-from weighbridge.providers import PROTOCOLS, find_protocol
+from weighbridge.providers import BATCHES, PROTOCOLS, find_protocol
 from weighbridge.providers.script import ScriptItem, problems_of
 from weighbridge.providers.thinking import EFFORTS, LEAST_BUDGET, SUFFIX, Thinking
 from weighbridge.providers.thinking import PROTOCOLS as THINKING_PROTOCOLS
@@ -43,13 +43,18 @@ _KEY_ADVICE = (
 )
 
 
+USUAL_BATCH_DISCOUNT = 0.5
+BATCH_CONCURRENCY = 10_000
+
+
 class Price(BaseModel):
-    """US dollars per million tokens."""
+    """US dollars per million tokens, and the share of them that a batch saves."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     input: float = Field(ge=0, allow_inf_nan=False)
     output: float = Field(ge=0, allow_inf_nan=False)
+    batch_discount: float = Field(USUAL_BATCH_DISCOUNT, ge=0, le=1)
 
 
 class DeclaredModel(BaseModel):
@@ -66,6 +71,7 @@ class DeclaredModel(BaseModel):
         price: None: looked up in the price list.
         thinking: whether it thinks before it answers; a number: at most so many tokens; a word of
             `thinking.EFFORTS`: how hard.
+        batch: whether it is asked through the endpoint's batches: slowly, and at a lower price.
         schema_by: how `anthropic` is held to a JSON schema: `schema` or `tool`; None: by the
             model's name.
         path, sha256, context, slots, threads: of a GGUF file (`llama`): where it is, what it must
@@ -88,6 +94,7 @@ class DeclaredModel(BaseModel):
     tokens_per_minute: int = Field(0, ge=0)
     price: Price | None = None
     thinking: Thinking = False
+    batch: bool = False
     schema_by: Literal["schema", "tool"] | None = None
     path: Path | None = None
     sha256: str | None = Field(None, pattern=r"^[0-9a-fA-F]{64}$")
@@ -110,6 +117,13 @@ class DeclaredModel(BaseModel):
             for field in data:
                 if str(field).lower() in _KEY_FIELDS:
                     raise ValueError(f"`{field}`: {_KEY_ADVICE}")
+        return data
+
+    @model_validator(mode="before")
+    @classmethod
+    def _batches_are_large(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("batch") is True:
+            return {"max_concurrency": BATCH_CONCURRENCY, **data}
         return data
 
     @field_validator("protocol")
@@ -159,6 +173,8 @@ class DeclaredModel(BaseModel):
             raise ValueError(f"`thinking`: the protocol {self.protocol} has none")
         if self.protocol == "openai" and type(self.thinking) is int:
             raise ValueError("`thinking`: the protocol openai takes true or a word, not a number")
+        if self.batch and self.protocol not in BATCHES:
+            raise ValueError(f"`batch` is for the protocols {' and '.join(BATCHES)} only")
         if self.schema_by is not None and self.protocol != "anthropic":
             raise ValueError("`schema_by` is for the protocol anthropic only")
         if self.protocol == "llama" and self.path is None:

@@ -65,6 +65,7 @@ class Model:
             and the hash of the weights where they are at hand.
         provider, limiter, policy: how it is asked; may be shared with other models.
         price: what a call costs.
+        least_timeout_s: a call has at least so many seconds, whatever its caller says.
         clock: seconds, monotonic; the one of the limiter. sleep: as `asyncio.sleep`.
     """
 
@@ -77,6 +78,7 @@ class Model:
         policy: RetryPolicy,
         price: PriceOf,
         *,
+        least_timeout_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -86,6 +88,7 @@ class Model:
         self._limiter = limiter
         self._policy = policy
         self._price = price
+        self._least_timeout_s = least_timeout_s
         self._clock = clock
         self._sleep = sleep
 
@@ -132,6 +135,7 @@ class Model:
     ) -> tuple[_Result, float, Usage]:
         """Send until it succeeds or is not to be tried again: result, latency, usage of all."""
         limiter = self._limiter
+        timeout_s = max(timeout_s, self._least_timeout_s)
         if not limiter.try_acquire(tokens):
             await self._wait_in_line(tokens, timeout_s)
         tries: _Tries | None = None
@@ -314,7 +318,7 @@ class Models:
             await self._transport.close()
 
     async def _open_model(self, declared: DeclaredModel) -> Model:
-        factory: Factory = load(find_protocol(declared.protocol) or "")
+        factory: Factory = load(find_protocol(declared.protocol, batch=declared.batch) or "")
         key = self.catalog.key_of(declared)
         opened = await factory(Opening(declared, key, self._transport))
         self._providers.append(opened.provider)
@@ -335,12 +339,16 @@ class Models:
             self._limiter(declared, opened, key),
             self._policy,
             price_of(declared, free=opened.free),
+            least_timeout_s=opened.least_timeout_s,
         )
 
     def _limiter(self, declared: DeclaredModel, opened: Opened, key: str | None) -> Limiter:
         """One for each (endpoint, key, model): two names for the same share its limits."""
         ceiling = min(declared.max_concurrency, opened.max_in_flight or declared.max_concurrency)
-        target = (declared.base_url or f"local:{declared.name}", key or "", declared.endpoint_model)
+        where = declared.base_url or f"local:{declared.name}"
+        if declared.batch:
+            where = f"batches:{where}"
+        target = (where, key or "", declared.endpoint_model)
         limiter = self._limiters.get(target)
         if limiter is None:
             limiter = self._limiters[target] = Limiter(

@@ -34,6 +34,7 @@ class Opened:
         identity: what else pins the model, such as the hash of its weights.
         max_in_flight: more calls at once than this only wait at the other end; None: no such limit.
         free: a call costs nothing unless a price was declared.
+        least_timeout_s: a call has at least so many seconds, whatever an evaluation says.
         check: raises `CallFailed` for a chat that cannot be sent, as `provider.chat` would, and
             sends nothing; None: it is not known before.
     """
@@ -42,6 +43,7 @@ class Opened:
     identity: JsonObject = field(default_factory=dict)
     max_in_flight: int | None = None
     free: bool = False
+    least_timeout_s: float = 0.0
     check: Callable[[ChatRequest], object] | None = None
 
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from weighbridge.core.outcome import Usage
 from weighbridge.providers import load
-from weighbridge.providers.declared import DeclaredModel
+from weighbridge.providers.declared import USUAL_BATCH_DISCOUNT, DeclaredModel
 
 # Tokens of one call → US dollars, or None where they cannot be known.
 PriceOf: TypeAlias = Callable[[Usage], float | None]
@@ -22,6 +22,19 @@ def price_of(declared: DeclaredModel, *, free: bool) -> PriceOf:
     Args:
         declared: the model. free: whether a call costs nothing when no price was declared.
     """
+    full = _full_price(declared, free=free)
+    if not declared.batch:
+        return full
+    discount = declared.price.batch_discount if declared.price else USUAL_BATCH_DISCOUNT
+
+    def batch_price(usage: Usage) -> float | None:
+        cost = full(usage)
+        return None if cost is None else cost * (1 - discount)
+
+    return batch_price
+
+
+def _full_price(declared: DeclaredModel, *, free: bool) -> PriceOf:
     if declared.price is not None:
         return per_million(declared.price.input, declared.price.output)
     if free:

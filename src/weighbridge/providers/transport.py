@@ -5,7 +5,7 @@ not need, until something goes wrong.
 """
 
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -23,6 +23,8 @@ from weighbridge.providers.failures import (
 )
 
 _MAX_ERROR_BYTES = 64 << 10
+# For what no caller's deadline watches: the files of batches.
+_FILE_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=30, sock_read=300)
 _SECRET_HEADERS = ("Authorization", "x-api-key", "api-key", "x-goog-api-key")
 
 
@@ -76,16 +78,89 @@ class Transport:
                 text = await self._read(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _broken(error, url) from error
+        return _parsed(text)
+
+    async def post_file(
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        fields: Mapping[str, str],
+        name: str,
+        data: bytes,
+    ) -> Any:
+        """Upload a file as a form, and parse the JSON that comes back. Raises as `post_json`.
+
+        Args:
+            fields: the form's others, before the file. name: of the file. data: its content.
+        """
+        form = aiohttp.FormData(default_to_multipart=True)
+        for field, value in fields.items():
+            form.add_field(field, value)
+        form.add_field("file", data, filename=name, content_type="application/jsonl")
+        others = {key: value for key, value in headers.items() if key != "Content-Type"}
+        return _parsed(await self._fetch("POST", url, others, form))
+
+    async def get_json(self, url: URL, headers: Mapping[str, str]) -> Any:
+        """Parse the JSON at an address. Raises as `post_json`."""
+        return _parsed(await self._fetch("GET", url, headers))
+
+    async def get_lines(self, url: URL, headers: Mapping[str, str]) -> AsyncIterator[Any]:
+        """The JSON of each line at an address, a line in memory at a time. Raises as `post_json`;
+        lines before a failure have been given by then."""
+        session = self._session or self._open()
+        rest: list[bytes] = []
+        length = 0
         try:
-            return orjson.loads(text)
-        except orjson.JSONDecodeError as error:
-            raise malformed(f"the answer is not JSON: {error.msg} ({len(text)} bytes)") from None
+            async with session.get(
+                url, headers=headers, timeout=_FILE_TIMEOUT, allow_redirects=False
+            ) as response:
+                if not 200 <= response.status < 300:
+                    raise await self._refused(response, headers)
+                async for part in response.content.iter_any():
+                    rest.append(part)
+                    length += len(part)
+                    if b"\n" in part:
+                        *lines, last = b"".join(rest).split(b"\n")
+                        rest, length = [last], len(last)
+                        for line in filter(bytes.strip, lines):
+                            yield _parsed(line)
+                    if length > self._max_bytes:
+                        raise self._too_long()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _broken(error, url) from error
+        line = b"".join(rest)
+        if line.strip():
+            yield _parsed(line)
 
     async def close(self) -> None:
         """Close the connections. May be called twice; a later call opens new ones."""
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+
+    async def _fetch(
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        data: aiohttp.FormData | None = None,
+    ) -> bytes:
+        """The body of an answer, for what is asked seldom."""
+        session = self._session or self._open()
+        try:
+            async with session.request(
+                method,
+                url,
+                data=data,
+                headers=headers,
+                timeout=_FILE_TIMEOUT,
+                allow_redirects=False,
+            ) as response:
+                if not 200 <= response.status < 300:
+                    raise await self._refused(response, headers)
+                return await self._read(response)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _broken(error, url) from error
 
     def _open(self) -> aiohttp.ClientSession:
         self._session = aiohttp.ClientSession(
@@ -176,6 +251,13 @@ def _broken(error: Exception, url: URL) -> CallFailed:
         message = f"{where} does not speak HTTP: {error.message}"
         return call_failed("malformed", message, retry=True)
     return call_failed("connection", f"no connection to {where}: {reason}", retry=True)
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise malformed(f"the answer is not JSON: {error.msg} ({len(text)} bytes)") from None
 
 
 def _plain(value: object) -> object:
