@@ -10,9 +10,11 @@ from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import load_models_file
 from weighbridge.providers.model import Models
 from weighbridge.services.cache import Cache
+from weighbridge.services.comparisons import Comparisons
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.exports import Exports
+from weighbridge.services.flips import Flips
 from weighbridge.services.keys import Keys
 from weighbridge.services.outcomes import Outcomes
 from weighbridge.services.reports import Reports
@@ -39,6 +41,8 @@ class Services:
     exports: Exports
     reports: Reports
     cache: Cache
+    comparisons: Comparisons
+    flips: Flips
 
 
 @asynccontextmanager
@@ -84,6 +88,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             exports=Exports(outcomes),
             reports=Reports(store, runs),
             cache=Cache(store),
+            comparisons=Comparisons(store, runs),
+            flips=Flips(store, runs, outcomes),
         )
     finally:
         await models.close()

@@ -20,7 +20,7 @@ def test_each_field_problem_stands_on_a_line_of_its_own_with_file_and_line() -> 
 def test_a_problem_without_file_and_line_still_names_its_field() -> None:
     error = InvalidFields([FieldProblem("model", "unknown")])
     assert describe(error).splitlines() == [
-        "error: the evaluation has a problem:",
+        "error: the request has a problem:",
         "model: unknown",
     ]
 

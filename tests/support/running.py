@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from weighbridge.core.caller import Caller
 from weighbridge.core.outcome import Failed, Usage
+from weighbridge.jobs.foreground import run_in_foreground
 from weighbridge.jobs.loading import LoadedRun, load_run
 from weighbridge.providers.base import CallFailed, ChatRequest, Reply
 from weighbridge.providers.catalog import Catalog
@@ -85,9 +86,15 @@ class Bench:
     def models(self) -> Models:
         return cast("Models", FakeModels(self.model))
 
-    async def queue(self, cases: int = 10, owner: str | None = None, **fields: Any) -> str:
-        """Accept an evaluation over so many cases; the id of its run."""
-        rows = [{"id": f"c{n}", "q": f"question {n}", "a": f"question {n}"} for n in range(cases)]
+    async def queue(
+        self, cases: int | list[dict[str, str]] = 10, owner: str | None = None, **fields: Any
+    ) -> str:
+        """Accept an evaluation over so many cases, or over these; the id of its run."""
+        rows = cases
+        if isinstance(cases, int):
+            rows = [
+                {"id": f"c{n}", "q": f"question {n}", "a": f"question {n}"} for n in range(cases)
+            ]
         spec = parse_spec(
             {
                 "name": "test",
@@ -108,3 +115,19 @@ class Bench:
 
     async def load(self, run_id: str) -> LoadedRun:
         return await load_run(self.store, self.models, run_id)
+
+    async def ran(self, wrong: Callable[[int], bool] = lambda _: False, **fields: Any) -> str:
+        """Accept an evaluation and execute it; the id of its run, which has ended.
+
+        Args:
+            wrong: whether the case with this number is answered wrongly.
+        """
+
+        def answer(question: str, _epoch: int) -> str:
+            return "wrong" if wrong(int(question.rsplit(maxsplit=1)[-1])) else question
+
+        self.model.answer = answer
+        run_id = await self.queue(**fields)
+        await run_in_foreground(self.store, await self.load(run_id))
+        self.model.answer = None
+        return run_id

@@ -68,7 +68,7 @@ def describe(error: WeighbridgeError) -> str:
         return f"error: {error.message}"
     many = len(error.problems) > 1
     lines = [
-        f"error: {error.source or 'the evaluation'} has "
+        f"error: {error.source or 'the request'} has "
         + (f"{len(error.problems)} problems:" if many else "a problem:")
     ]
     for problem in error.problems:

@@ -1,7 +1,7 @@
 """A server as the command line talks to it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,20 @@ class Server:
         params = {"status": status.value, "limit": str(limit)}
         page = await self._json("GET", f"runs/{quoted(run_id)}/outcomes", params=params)
         return [wire.Outcome.model_validate(outcome) for outcome in page["data"]]
+
+    async def compare(
+        self, run_ids: Sequence[str], scorers: Sequence[str], level: float
+    ) -> wire.Comparison:
+        """Runs compared on the cases that they share."""
+        params = [*(("run", run_id) for run_id in run_ids), *(("scorer", key) for key in scorers)]
+        answer = await self._json("GET", "compare", params=[*params, ("level", str(level))])
+        return wire.Comparison.model_validate(answer)
+
+    async def flips(self, a: str, b: str, scorer: str, limit: int) -> list[wire.Flip]:
+        """The first cases whose scores differ between two runs, at most 200."""
+        params = {"a": a, "b": b, "scorer": scorer, "limit": str(limit)}
+        page = await self._json("GET", "compare/flips", params=params)
+        return [wire.Flip.model_validate(flip) for flip in page["data"]]
 
     def export(self, run_id: str, file_format: str) -> AsyncIterator[bytes]:
         """Its outcomes as a file, piece by piece."""

@@ -1,10 +1,11 @@
 """Where finished work is read from: the services in this process, or a server over HTTP."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from weighbridge.cli.session import Session
 from weighbridge.core.outcome import Status
-from weighbridge.dialects.native import translate, wire
+from weighbridge.dialects.native import translate, translate_comparisons, wire
 from weighbridge.services.exports import outcome_object
 from weighbridge.store.moments import now
 
@@ -28,11 +29,26 @@ class Results(Protocol):
         """Its first outcomes with that status, at most 500."""
         ...
 
+    async def called(self, name: str) -> wire.Run:
+        """The run with this id; `latest` is the newest one."""
+        ...
+
+    async def compare(
+        self, run_ids: Sequence[str], scorers: Sequence[str], level: float
+    ) -> wire.Comparison:
+        """Runs compared on the cases that they share."""
+        ...
+
+    async def flips(self, a: str, b: str, scorer: str, limit: int) -> list[wire.Flip]:
+        """The first cases whose scores differ between two runs, at most 200."""
+        ...
+
 
 class LocalResults:
     """`Results` out of this process's services."""
 
     def __init__(self, session: Session) -> None:
+        self._session = session
         self._services = session.services
         self._caller = session.caller
 
@@ -54,3 +70,21 @@ class LocalResults:
         run = await self._services.runs.get(self._caller, run_id)
         page = await self._services.outcomes.page(self._caller, run, status=status, limit=limit)
         return [wire.Outcome.model_validate(outcome_object(view)) for view in page]
+
+    async def called(self, name: str) -> wire.Run:
+        """The run with this id; `latest` is the newest one."""
+        return await self.run((await self._session.run(name)).id)
+
+    async def compare(
+        self, run_ids: Sequence[str], scorers: Sequence[str], level: float
+    ) -> wire.Comparison:
+        """Runs compared on the cases that they share."""
+        view = await self._services.comparisons.compare(
+            self._caller, run_ids, scorers=scorers, level=level
+        )
+        return translate_comparisons.from_comparison(view)
+
+    async def flips(self, a: str, b: str, scorer: str, limit: int) -> list[wire.Flip]:
+        """The first cases whose scores differ between two runs, at most 200."""
+        found = await self._services.flips.page(self._caller, a, b, scorer, limit=limit)
+        return [translate_comparisons.from_flip(flip, scorer, a, b) for flip in found]

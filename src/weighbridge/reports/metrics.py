@@ -99,7 +99,7 @@ class MetricsBuilder:
                 raise ValueError(f"case {position} came after case {last_position}")
             self._close_case()
             if self._clustered:
-                self._cluster = _cluster_number(position, cluster)
+                self._cluster = cluster_number(position, cluster)
         elif epoch <= last_epoch:
             raise ValueError(f"epoch {epoch} of case {position} came after epoch {last_epoch}")
         if not 0 <= epoch < self._epochs:
@@ -199,7 +199,7 @@ class _Tally:
         return mean_interval(self._mean, sd, self._n, level)
 
 
-def _cluster_number(position: int, cluster: str | None) -> int:
+def cluster_number(position: int, cluster: str | None) -> int:
     """64 bits that stand for a cluster, so that a run need not keep the names."""
     if cluster is None:
         return xxhash.xxh3_64_intdigest(f"case {position}".encode(), seed=1)

@@ -1,6 +1,6 @@
 """Outcomes of a run, joined with the rows they are about: by page, and as a stream."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from weighbridge.errors import NotFound
 from weighbridge.store.datasets import Dataset, find_dataset, read_segment
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
-from weighbridge.store.outcomes import page_of_outcomes, stream_outcomes
+from weighbridge.store.outcomes import outcomes_at, page_of_outcomes, stream_outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,17 @@ class Outcomes:
         kept = cast("dict[str, str]", images[number])
         data = await self._store.blobs.get(kept["blob"])
         return StoredImage(data, kept["media_type"], kept["sha256"])
+
+    async def at(self, run: Run, positions: Iterable[int]) -> dict[int, list[OutcomeView]]:
+        """The outcomes of some cases, by position, each in the order of its epochs."""
+        found: dict[int, list[OutcomeView]] = {}
+        async with self._store.begin() as connection:
+            records = await outcomes_at(connection, run.workspace_id, run.id, positions)
+        rows = _RowReader(self._store, await self._dataset(run))
+        for record in records:
+            view = OutcomeView(record, await rows.at(record.position))
+            found.setdefault(record.position, []).append(view)
+        return found
 
     async def stream(self, run: Run) -> AsyncIterator[OutcomeView]:
         """All outcomes of a run in order, with constant memory."""

@@ -4,7 +4,7 @@ A row is written once, under (run, position, epoch, kind): whoever writes it a s
 that was taken for dead) changes nothing, and the tallies count what was really inserted.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,6 +150,22 @@ async def page_of_outcomes(
         .where(*conditions)
         .order_by(outcomes.c.position, outcomes.c.epoch)
         .limit(limit)
+    )
+    return [_to_record(row) for row in rows.mappings()]
+
+
+async def outcomes_at(
+    connection: AsyncConnection, workspace_id: str, run_id: str, positions: Iterable[int]
+) -> list[Record]:
+    """The outcomes of a few cases (some hundred at most), in the order (position, epoch)."""
+    rows = await connection.execute(
+        select(outcomes)
+        .where(
+            outcomes.c.run_id == run_id,
+            outcomes.c.workspace_id == workspace_id,
+            outcomes.c.position.in_(list(positions)),
+        )
+        .order_by(outcomes.c.position, outcomes.c.epoch)
     )
     return [_to_record(row) for row in rows.mappings()]
 

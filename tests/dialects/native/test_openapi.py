@@ -42,6 +42,8 @@ EXPECTED = {
     "/runs/{run_id}/outcomes/{position}/images/{number}": {"get"},
     "/runs/{run_id}/report": {"get"},
     "/runs/{run_id}/export": {"get"},
+    "/compare": {"get"},
+    "/compare/flips": {"get"},
 }
 
 

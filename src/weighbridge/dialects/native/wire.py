@@ -221,6 +221,126 @@ class Report(Sent):
     evaluation: Evaluation
 
 
+# Comparisons
+
+
+class Latencies(Sent):
+    """Seconds that answers took."""
+
+    mean_s: float
+    p50_s: float
+    p95_s: float
+
+
+class ComparedRun(Sent):
+    """One of the runs compared."""
+
+    id: str
+    name: str = Field(description="Of its evaluation.")
+    model: str
+    status: RunState
+    reason: str | None
+    cases: int = Field(description="Of which anything is known.")
+    usage: Usage
+    cost_per_case_usd: float | None = Field(description="null where the price is not known.")
+    latency: Latencies | None = Field(description="Over its answers; null without any.")
+    judges: list[str] = Field(description="Models that judged its answers.")
+    differs: list[str] = Field(
+        description="What, of all that determines a result, is not as in the baseline: `prompt`, "
+        "`model`, `data`…"
+    )
+    pin: str
+
+
+class LeftOut(Sent):
+    """Cases that did not enter a difference. One may be counted for both runs."""
+
+    only_a: int = Field(description="Only run A knows them.")
+    only_b: int
+    failed_a: int = Field(description="Of those in both runs: without an answer in A.")
+    failed_b: int
+    ungraded_a: int = Field(description="Of those in both runs: without a usable verdict in A.")
+    ungraded_b: int
+
+
+class Difference(Sent):
+    """Two runs on the cases scored in both, by one scorer."""
+
+    scorer: str = Field(description="Its key.")
+    a: str = Field(description="Id of run A.")
+    b: str = Field(description="Id of run B.")
+    mean_a: float | None = Field(description="Over the cases scored in both.")
+    mean_b: float | None
+    difference: float | None = Field(description="B less A.")
+    low: float | None = Field(description="Ends of its interval; null where the data cannot say.")
+    high: float | None
+    method: str = Field(description="How the interval was made.")
+    test: str
+    p_value: float | None = Field(description="Two-sided, of no difference.")
+    p_adjusted: float | None = Field(
+        description="After Holm's correction for all tests of this comparison (every pair of runs "
+        "by every scorer)."
+    )
+    different: bool | None = Field(
+        description="Whether `p_adjusted` is at most 1 - `level`. false does not mean equal: see "
+        "`smallest_detectable`. null: there was nothing to test."
+    )
+    n: int = Field(description="Cases scored in both runs.")
+    matched: int = Field(description="Cases that both runs know.")
+    up: int = Field(description="Cases that score higher in B; with scores of 0 and 1: put right.")
+    down: int = Field(description="Cases that score lower in B; with 0 and 1: gone wrong.")
+    equal: int
+    smallest_detectable: float | None = Field(
+        description="The smallest true difference that so many cases would have shown 4 times in 5."
+    )
+    left_out: LeftOut
+
+
+class Group(Sent):
+    """Which runs one scorer cannot tell apart."""
+
+    scorer: str
+    letters: dict[str, str] = Field(
+        description="Run id → its letters. Two runs share a letter exactly when their difference "
+        "is not significant."
+    )
+
+
+class Comparison(Sent):
+    """Runs compared on the cases that they share."""
+
+    runs: list[ComparedRun] = Field(description="As they were named; the first is the baseline.")
+    scorers: list[str]
+    level: float = Field(description="Confidence level of the intervals, 0 to 1.")
+    differences: list[Difference] = Field(
+        description="Scorer by scorer, every pair of runs; those with the baseline come first."
+    )
+    groups: list[Group]
+    warnings: list[str] = Field(description="What to know before believing it.")
+
+
+class FlipSide(Sent):
+    """A case in one of two runs."""
+
+    run_id: str
+    position: int = Field(description="0-based place of the case in the run's data set.")
+    score: float = Field(description="Its repeats reduced.")
+    inputs: dict[str, Any] = Field(description="The row of the run's data set.")
+    answers: list[str | None] = Field(description="By epoch; null where there is none.")
+    scores: list[dict[str, Any] | None] = Field(
+        description="What the scorer made of each answer, as in an outcome's `scores`."
+    )
+
+
+class Flip(Sent):
+    """A case that scores differently in two runs."""
+
+    case_id: str
+    scorer: str
+    a: FlipSide
+    b: FlipSide
+
+
 # Data, models, keys, and what else there is
 
 
@@ -381,3 +501,33 @@ class ExportQuery(Received):
     """As what."""
 
     format: Literal["csv", "jsonl", "parquet"] = Field("jsonl", description="The file's format.")
+
+
+RunIds = Annotated[list[Annotated[Text, Field(max_length=100)]], Field(min_length=2, max_length=20)]
+ScorerKey = Annotated[Text, Field(min_length=1, max_length=64)]
+
+
+class CompareQuery(Received):
+    """Which runs, and by what."""
+
+    run: RunIds = Field(description="Ids of 2 to 20 runs (`run=…&run=…`), the baseline first.")
+    scorer: list[ScorerKey] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Keys of scorers; by default all that every run has.",
+    )
+    level: float = Field(
+        0.95, ge=0.5, le=0.9999, description="Confidence level of the intervals, 0 to 1."
+    )
+
+
+class FlipsQuery(PageQuery):
+    """Which cases that differ between two runs."""
+
+    a: Text = Field(max_length=100, description="Id of the first run.")
+    b: Text = Field(max_length=100, description="Id of the second run.")
+    scorer: ScorerKey = Field(description="Key of the scorer.")
+    direction: Literal["all", "up", "down"] = Field(
+        "all", description="`up`: those that score higher in the second run; `down`: lower."
+    )
+    limit: int = Field(50, ge=1, le=200, description="How many at most.")

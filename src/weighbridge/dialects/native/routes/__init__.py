@@ -8,6 +8,7 @@ from weighbridge.dialects.native import errors
 from weighbridge.dialects.native.description import Described
 from weighbridge.dialects.native.routes import (
     about,
+    comparisons,
     datasets,
     evaluations,
     keys,
@@ -33,7 +34,7 @@ def build(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.add_handlers(app)
-    for part in (evaluations, datasets, runs, results, about, keys):
+    for part in (evaluations, datasets, runs, results, comparisons, about, keys):
         app.include_router(part.router)
     settings = services.settings
 

@@ -1,0 +1,13 @@
+"""Runs with answers of a test's own, without a model that is asked."""
+
+import pytest
+
+from support.running import Bench, FakeModel
+from weighbridge.services.keys import Keys
+from weighbridge.store.engine import Store
+
+
+@pytest.fixture
+async def bench(store: Store) -> Bench:
+    """An empty store, and a model that echoes the question."""
+    return Bench(store, FakeModel(), await Keys(store).operator())
