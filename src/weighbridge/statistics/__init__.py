@@ -8,18 +8,26 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.statistics.intervals import Interval, proportion_interval
-from weighbridge.statistics.results import PairedComparison
+from weighbridge.statistics.results import PairedComparison, UnpairedComparison
+from weighbridge.statistics.sequential import ConfidenceSequence, cases_until_narrow
 
 __all__ = [
+    "ConfidenceSequence",
     "Interval",
     "PairedComparison",
+    "UnpairedComparison",
+    "bootstrap_mean_interval",
+    "cases_until_narrow",
     "clustered_mean_interval",
     "clustered_proportion_interval",
     "compare_paired",
+    "compare_unpaired",
     "holm",
     "letters",
     "mean_interval",
     "proportion_interval",
+    "sample_size_for",
+    "smallest_detectable_difference",
 ]
 
 
@@ -36,6 +44,7 @@ def _later(module: str, name: str) -> Callable[..., Any]:
 
 
 if TYPE_CHECKING:
+    from weighbridge.statistics.bootstrap import bootstrap_mean_interval
     from weighbridge.statistics.clustered import (
         clustered_mean_interval,
         clustered_proportion_interval,
@@ -43,10 +52,16 @@ if TYPE_CHECKING:
     from weighbridge.statistics.means import mean_interval
     from weighbridge.statistics.multiplicity import holm, letters
     from weighbridge.statistics.paired import compare_paired
+    from weighbridge.statistics.power import sample_size_for, smallest_detectable_difference
+    from weighbridge.statistics.unpaired import compare_unpaired
 else:
+    bootstrap_mean_interval = _later("bootstrap", "bootstrap_mean_interval")
     clustered_mean_interval = _later("clustered", "clustered_mean_interval")
     clustered_proportion_interval = _later("clustered", "clustered_proportion_interval")
     compare_paired = _later("paired", "compare_paired")
+    compare_unpaired = _later("unpaired", "compare_unpaired")
     holm = _later("multiplicity", "holm")
     letters = _later("multiplicity", "letters")
     mean_interval = _later("means", "mean_interval")
+    sample_size_for = _later("power", "sample_size_for")
+    smallest_detectable_difference = _later("power", "smallest_detectable_difference")

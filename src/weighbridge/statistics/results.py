@@ -36,3 +36,31 @@ class PairedComparison:
     only_a: int | None
     only_b: int | None
     smallest_detectable: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnpairedComparison:
+    """Two runs, A and B, on different cases.
+
+    Attributes:
+        difference: mean of B less that of A; None when a run has no values.
+        low, high: ends of its confidence interval; None when the data cannot say.
+        level: confidence level of the interval.
+        method: of the interval: `newcombe` or `welch`.
+        test: `score` or `welch`.
+        p_value: two-sided, of no difference; None when the data cannot say.
+        n_a, n_b: values in each.
+        smallest_detectable: the smallest true difference that the test would have found 4 times in
+            5; None when the data cannot say, or no difference would have been found.
+    """
+
+    difference: float | None
+    low: float | None
+    high: float | None
+    level: float
+    method: str
+    test: str
+    p_value: float | None
+    n_a: int
+    n_b: int
+    smallest_detectable: float | None
