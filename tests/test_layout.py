@@ -15,7 +15,9 @@ ALLOWED: dict[str, set[str]] = {
     "settings": set(),
     "statistics": set(),
     "datasets": set(),
-    "scorers": {"providers", "yamltext"},  # a judge asks through `providers.base`
+    # A judge asks through `providers.base`, or is the embedded one.
+    "scorers": {"embedded", "providers", "yamltext"},
+    "embedded": {"providers"},
     "providers": set(),
     "store": {"datasets"},
     "reports": {"statistics"},
