@@ -19,7 +19,10 @@ from weighbridge.scorers.numbers import Numeric
 from weighbridge.scorers.text import Exact, Regex
 
 # Scorers that mean nothing without these options.
-NEEDED: dict[str, dict[str, Any]] = {}
+NEEDED: dict[str, dict[str, Any]] = {
+    "classify": {"labels": ["a", "b"]},
+    "jury": {"models": ["a", "b"]},
+}
 
 
 def spec(name: str, **options: Any) -> ScorerSpec:

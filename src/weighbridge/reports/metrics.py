@@ -18,7 +18,7 @@ from weighbridge.statistics import (
     proportion_interval,
 )
 
-MetricKind = Literal["accuracy", "mean"]
+MetricKind = Literal["accuracy", "mean", "labels"]
 
 
 def reduce_scores(values: list[float], reducer: Reducer) -> float:
@@ -167,7 +167,10 @@ class _Tally:
             self._clusters.append(cluster)
 
     def metric(self, total: int, level: float) -> Metric:
-        """What came out."""
+        """What came out; of labels alone, only how many there are."""
+        if self._kind == "labels":
+            counts = (self._n, total, self.failed, self.ungraded)
+            return Metric("labels", self.key, None, None, None, level, "none", *counts)
         interval = self._interval(level)
         value = None
         if self._n:

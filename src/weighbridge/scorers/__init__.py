@@ -9,9 +9,12 @@ from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.scorers.base import AnyScorer, Judge, Reader, Scorer
 from weighbridge.scorers.choice import Choice
+from weighbridge.scorers.classify import Classify
 from weighbridge.scorers.judge import RubricJudge
+from weighbridge.scorers.jury import Jury
 from weighbridge.scorers.numbers import Numeric
 from weighbridge.scorers.options import OptionError, changed_options, check_options
+from weighbridge.scorers.pairwise import Pairwise
 from weighbridge.scorers.text import F1, Exact, Includes, Regex
 
 __all__ = [
@@ -36,6 +39,9 @@ SCORERS: dict[str, type[AnyScorer]] = {
     "choice": Choice,
     "f1": F1,
     "judge": RubricJudge,
+    "classify": Classify,
+    "pairwise": Pairwise,
+    "jury": Jury,
 }
 """Every scorer that comes with weighbridge, by its name in an evaluation."""
 

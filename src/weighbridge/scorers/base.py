@@ -11,7 +11,7 @@ from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Outcome
 from weighbridge.scorers.panel import Panel
 
-MetricKind: TypeAlias = Literal["accuracy", "mean"]
+MetricKind: TypeAlias = Literal["accuracy", "mean", "labels"]
 
 
 class Grader(Protocol):
@@ -24,7 +24,8 @@ class Grader(Protocol):
     Attributes:
         name: its name in an evaluation.
         version: raised when its verdicts change; part of the evaluation's pin.
-        metric: `accuracy` when every value is 0 or 1, `mean` otherwise; may depend on the options.
+        metric: `accuracy` when every value is 0 or 1, `labels` when there are only labels and no
+            values, `mean` otherwise; may depend on the options.
         needs_target: whether a case without a target cannot be scored (it becomes `Ungraded`); may
             depend on the options.
     """

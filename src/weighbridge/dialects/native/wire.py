@@ -414,7 +414,9 @@ class Scorer(Sent):
     name: str
     doc: str
     version: int = Field(description="Raised when its verdicts change; part of a run's pin.")
-    metric: Literal["accuracy", "mean", "depends"] = Field(description="`depends`: on the options.")
+    metric: Literal["accuracy", "mean", "labels", "depends"] = Field(
+        description="`depends`: on the options."
+    )
     needs_target: bool | None = Field(
         description="Whether a case without a target stays ungraded; null: depends on the options."
     )

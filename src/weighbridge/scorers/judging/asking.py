@@ -70,10 +70,10 @@ async def ask(
         CallFailed: a call did not get through.
     """
     request = ChatRequest(messages_for(rubric, form, texts), manner.wire())
-    material = list(texts.values())
+    material, judge = list(texts.values()), panel.model(model).name
     reply = await _reply(panel, model, request, form.schema)
     try:
-        return form.read(reply.text, material)
+        return form.read(reply.text, material, judge)
     except Unreadable as unreadable:
         problem = str(unreadable)
     if reply.finish_reason == "length":
@@ -88,10 +88,10 @@ async def ask(
     )
     reply = await _reply(panel, model, again, form.schema)
     try:
-        return replace(form.read(reply.text, material), repaired="retry")
+        return replace(form.read(reply.text, material, judge), repaired="retry")
     except Unreadable as unreadable:
         return Ungraded(
-            f"{panel.model(model).name} gave no usable verdict: {unreadable}",
+            f"{judge} gave no usable verdict: {unreadable}",
             reply.text[-MOST_RAW:],
         )
 

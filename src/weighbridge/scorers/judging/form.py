@@ -41,6 +41,7 @@ class Verdict:
         evidence: quotes that do occur in the material.
         dropped: how many quotes did not.
         items: of a checklist, name → whether it is met.
+        judge: who gave it.
         repaired: how the reply was made readable: `json` (mended), `retry` (asked again), or None.
     """
 
@@ -51,6 +52,7 @@ class Verdict:
     evidence: tuple[str, ...] = ()
     dropped: int = 0
     items: JsonObject | None = None
+    judge: str = ""
     repaired: str | None = None
 
 
@@ -78,10 +80,11 @@ class Form:
         self.schema = _schema(rubric, self._scores)
         self.instructions = _instructions(rubric, self._scores)
 
-    def read(self, reply: str, material: Sequence[str]) -> Verdict:
+    def read(self, reply: str, material: Sequence[str], judge: str) -> Verdict:
         """The verdict in a reply.
 
         Args:
+            judge: who replied.
             material: the texts that evidence may be quoted from.
 
         Raises:
@@ -98,6 +101,7 @@ class Form:
             evidence,
             dropped,
             items,
+            judge,
             "json" if repaired else None,
         )
 

@@ -65,7 +65,7 @@ class ReadyRubric:
         said = await self.verdict(model, answer, case, panel)
         if isinstance(said, Ungraded):
             return said
-        return scored(said, panel.model(model).name)
+        return scored(said)
 
     async def verdict(
         self, model: str | None, answer: Answer, case: Case, panel: Panel
@@ -79,13 +79,13 @@ class ReadyRubric:
         return await ask(panel, model, self.rubric, self.form, texts, self.manner)
 
 
-def scored(verdict: Verdict, judge: str, **more: Json) -> Scored:
+def scored(verdict: Verdict, *, value: float | None = None, **more: Json) -> Scored:
     """A verdict as an outcome.
 
     Args:
-        judge: who gave it. more: further details.
+        value: its score, where that is not the rubric's. more: further details.
     """
-    details: dict[str, Json] = {"judge": judge, **more}
+    details: dict[str, Json] = {"judge": verdict.judge, **more}
     if verdict.evidence:
         details["evidence"] = list(verdict.evidence)
     if verdict.dropped:
@@ -94,7 +94,8 @@ def scored(verdict: Verdict, judge: str, **more: Json) -> Scored:
         details["items"] = dict(verdict.items)
     if verdict.repaired is not None:
         details["repaired"] = verdict.repaired
-    return Scored(verdict.value, verdict.label, verdict.reason or None, verdict.confidence, details)
+    worth = verdict.value if value is None else value
+    return Scored(worth, verdict.label, verdict.reason or None, verdict.confidence, details)
 
 
 def beyond_embedded(rubric: Rubric) -> Ungraded:

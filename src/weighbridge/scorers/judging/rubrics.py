@@ -19,7 +19,16 @@ from weighbridge.core.prompt import Template
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.errors import FieldProblem, InvalidFields
 from weighbridge.scorers.judging.checks import Path
-from weighbridge.scorers.judging.parts import PROMPT, Embedded, Item, Level, RubricMessage
+from weighbridge.scorers.judging.parts import (
+    ANSWER,
+    FIRST,
+    PROMPT,
+    SECOND,
+    Embedded,
+    Item,
+    Level,
+    RubricMessage,
+)
 from weighbridge.scorers.judging.rubric import GIVEN, Rubric
 from weighbridge.scorers.options import OptionError
 
@@ -85,6 +94,38 @@ def parse_rubric_file(text: str, source: str) -> JsonObject:
     return data
 
 
+def rubric_with(name: str, criteria: str | None, fields: JsonObject) -> Rubric:
+    """The rubric in the file of that name, with other criteria and fields.
+
+    Args:
+        criteria: a template; its columns become inputs. None: those of the file.
+
+    Raises:
+        OptionError: they do not make a good rubric.
+    """
+    text = (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    data, _ = yamltext.parse_yaml(text, f"{name}.yaml")
+    plain: dict[str, Any] = {**(data if isinstance(data, dict) else {}), **fields}
+    if criteria is not None:
+        plain["criteria"] = criteria
+        plain["inputs"] = {**plain.get("inputs", {}), **_inputs_of(criteria)}
+    return _of_json(orjson.dumps(plain))
+
+
+def is_sentence(option: str) -> bool:
+    """Whether a `rubric` option is criteria, and neither a name nor a file."""
+    return " " in option.strip() and not looks_like_file(option)
+
+
+def _inputs_of(criteria: str) -> dict[str, str]:
+    try:
+        names = Template(criteria).columns
+    except ValueError as error:
+        raise OptionError("rubric", str(error)) from error
+    skip = (ANSWER, FIRST, SECOND)
+    return {name: GIVEN.get(name, f"`{name}` of this case") for name in names if name not in skip}
+
+
 @lru_cache(maxsize=256)
 def _of_text(text: str) -> Rubric:
     if _NAME.fullmatch(text):
@@ -103,19 +144,15 @@ def _of_text(text: str) -> Rubric:
             f"`{text}` is a file, and files are read by the command line only (`weighbridge run "
             "FILE`); send what is in it as an object",
         )
-    if not text.strip() or " " not in text.strip():
+    if not is_sentence(text):
         raise OptionError("rubric", "a rubric's name, criteria in a sentence, or an object")
-    try:
-        names_used = Template(text).columns
-    except ValueError as error:
-        raise OptionError("rubric", str(error)) from error
     plain: dict[str, Json] = {
         "purpose": "Does the answer meet the criteria?",
         "verdict": "pass_fail",
         "criteria": text,
         "inputs": {
             PROMPT: GIVEN[PROMPT],
-            **{name: GIVEN.get(name, f"`{name}` of this case") for name in names_used},
+            **_inputs_of(text),
         },
         "levels": [
             {"label": "pass", "means": "it meets them all"},
