@@ -367,6 +367,30 @@ async def test_a_model_that_thinks_is_another_model_to_the_pin() -> None:
     await models.close()
 
 
+async def test_what_a_model_refuses_is_left_out_and_pinned(serving: Serving) -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.json_response({"content": [{"type": "text", "text": "x"}]})
+
+    async with serving(handler) as server:
+        declared = DeclaredModel(
+            name="h",
+            protocol="anthropic",
+            base_url=server.url,
+            leave_out=("temperature", "seed"),
+            schema_by="tool",
+        )
+        models = Models(catalog(declared))
+        request = ChatRequest((Message("user", "q"),), {"temperature": 0, "seed": 1, "top_k": 3})
+        await models.check("h", request)
+        model = await models.get("h")
+        await model.chat(request, timeout_s=5)
+        await models.close()
+    assert server.bodies[0]["top_k"] == 3
+    assert not {"temperature", "seed"} & server.bodies[0].keys()
+    assert model.identity["leave_out"] == ["seed", "temperature"]
+    assert model.identity["schema_by"] == "tool"
+
+
 async def test_everything_of_a_reply_passes_through(serving: Serving) -> None:
     async def handler(_request: web.Request) -> web.Response:
         block = {"type": "thinking", "thinking": "hm", "signature": "x"}

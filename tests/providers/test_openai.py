@@ -335,6 +335,14 @@ def test_an_error_inside_a_200_is_an_error(error: object, kind: str, retry: bool
     assert (caught.value.failure.kind, caught.value.retry) == (kind, retry)
 
 
+def test_openai_itself_is_sent_the_newer_name_of_the_longest_reply(transport: Transport) -> None:
+    request = ask(params={"max_tokens": 9})
+    own = OpenAIEndpoint(transport, "https://api.openai.com/v1", "m", None).chat_body(request)
+    other = OpenAIEndpoint(transport, "http://h/v1", "m", None).chat_body(request)
+    assert (own.get("max_tokens"), own.get("max_completion_tokens")) == (None, 9)
+    assert (other.get("max_tokens"), other.get("max_completion_tokens")) == (9, None)
+
+
 async def test_videos_are_sent_as_parts(transport: Transport) -> None:
     request = ChatRequest((Message("user", ("what?", VideoPart("https://h/v.mp4"))),))
     body = OpenAIEndpoint(transport, "http://h/v1", "m", None).chat_body(request)

@@ -101,7 +101,8 @@ class Failed:
 
     Attributes:
         kind: a short stable word: `rate_limited`, `server_error`, `timeout`, `connection`,
-            `malformed`, `unauthorized`, `bad_request`, `not_found`, `context_length`, `internal`.
+            `malformed`, `unauthorized`, `bad_request`, `not_found`, `context_length`,
+            `content_filter`, `unsupported`, `internal`.
         message: what happened, for a person.
         status: the HTTP status, where there was one.
         calls: how many times it was tried.

@@ -71,6 +71,7 @@ class DeclaredModel(BaseModel):
         price: None: looked up in the price list.
         thinking: whether it thinks before it answers; a number: at most so many tokens; a word of
             `thinking.EFFORTS`: how hard.
+        leave_out: parameters that are never sent to it, because it refuses them.
         batch: whether it is asked through the endpoint's batches: slowly, and at a lower price.
         schema_by: how `anthropic` is held to a JSON schema: `schema` or `tool`; None: by the
             model's name.
@@ -94,6 +95,7 @@ class DeclaredModel(BaseModel):
     tokens_per_minute: int = Field(0, ge=0)
     price: Price | None = None
     thinking: Thinking = False
+    leave_out: tuple[str, ...] = ()
     batch: bool = False
     schema_by: Literal["schema", "tool"] | None = None
     path: Path | None = None

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -65,6 +65,7 @@ class Model:
             and the hash of the weights where they are at hand.
         provider, limiter, policy: how it is asked; may be shared with other models.
         price: what a call costs.
+        leave_out: parameters that are taken out of every chat.
         least_timeout_s: a call has at least so many seconds, whatever its caller says.
         clock: seconds, monotonic; the one of the limiter. sleep: as `asyncio.sleep`.
     """
@@ -78,6 +79,7 @@ class Model:
         policy: RetryPolicy,
         price: PriceOf,
         *,
+        leave_out: Sequence[str] = (),
         least_timeout_s: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -88,6 +90,7 @@ class Model:
         self._limiter = limiter
         self._policy = policy
         self._price = price
+        self._leave_out = frozenset(leave_out)
         self._least_timeout_s = least_timeout_s
         self._clock = clock
         self._sleep = sleep
@@ -104,9 +107,16 @@ class Model:
         Raises:
             CallFailed: there is none; its usage and number of calls cover all tries.
         """
+        if self._leave_out:
+            request = self.as_sent(request)
         tokens = _chat_tokens(request) if self._limiter.counts_tokens else 0
         reply, latency_s, usage = await self._ask(self._provider.chat, request, tokens, timeout_s)
         return _settled(reply, usage, latency_s)
+
+    def as_sent(self, request: ChatRequest) -> ChatRequest:
+        """A chat without the parameters that this model is never sent."""
+        kept = {name: it for name, it in request.params.items() if name not in self._leave_out}
+        return replace(request, params=kept)
 
     async def complete(self, request: CompletionRequest, *, timeout_s: float) -> Reply:
         """Continue a text. As `chat`."""
@@ -297,12 +307,12 @@ class Models:
         Raises:
             Invalid: it cannot, or as `get`.
         """
-        await self.get(name)
+        model = await self.get(name)
         check = self._checks.get(self.catalog.resolve(name).name)
         if check is None:
             return
         try:
-            check(request)
+            check(model.as_sent(request))
         except CallFailed as failed:
             message = f"the model {name!r} cannot be asked this: {failed.failure.message}"
             raise Invalid(message) from failed
@@ -332,6 +342,10 @@ class Models:
         }
         if declared.thinking:
             identity["thinking"] = declared.thinking
+        if declared.schema_by:
+            identity["schema_by"] = declared.schema_by
+        if declared.leave_out:
+            identity["leave_out"] = sorted(declared.leave_out)
         return Model(
             declared.name,
             identity,
@@ -339,6 +353,7 @@ class Models:
             self._limiter(declared, opened, key),
             self._policy,
             price_of(declared, free=opened.free),
+            leave_out=declared.leave_out,
             least_timeout_s=opened.least_timeout_s,
         )
 

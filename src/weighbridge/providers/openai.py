@@ -6,6 +6,7 @@ from array import array
 from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Usage
@@ -62,6 +63,8 @@ class OpenAIEndpoint:
     ) -> None:
         self._transport = transport
         self._model = model
+        # Its newer models refuse the older name, and all of them take the newer one.
+        self._is_openai = urlsplit(base_url).hostname == "api.openai.com"
         self._effort = thinking if isinstance(thinking, str) else _USUAL_EFFORT if thinking else ""
         address = Address(base_url)
         self._chat_url = address.at("chat/completions")
@@ -78,6 +81,8 @@ class OpenAIEndpoint:
             CallFailed: `unsupported`, if it cannot be.
         """
         body = _body(self._model, request.params)
+        if self._is_openai and "max_tokens" in body:
+            body.setdefault("max_completion_tokens", body.pop("max_tokens"))
         if self._effort:
             body.setdefault("reasoning_effort", self._effort)
         body["messages"] = [_message(message) for message in request.messages]
