@@ -26,7 +26,16 @@ from pydantic import (
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from weighbridge import scorers
-from weighbridge.core.evaluation import Budget, Evaluation, PromptMessage, Reducer
+from weighbridge.core.evaluation import (
+    SOMEBODY,
+    AnswerColumn,
+    AnswersOfRun,
+    Budget,
+    Evaluation,
+    GivenAnswers,
+    PromptMessage,
+    Reducer,
+)
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.prompt import Template
@@ -54,6 +63,11 @@ _RESERVED_PARAMS = {
     "stream": "answers are not streamed",
     "n": "repeats are asked for by `epochs`",
 }
+
+
+# What makes no sense beside `answers`, where `model` says who answered and `prompt` what was asked.
+_ASKING = ("models", "params", "schema")
+_SELECTING = ("cases", "where", "sample")
 
 
 def _check_template(text: str) -> str:
@@ -168,6 +182,32 @@ class SampleSpec(_Strict):
     seed: int = Field(default=0, ge=0, lt=2**63, description="The same seed, the same rows.")
 
 
+class AnswersSpec(_Strict):
+    """Answers that are there already: no model is asked for them."""
+
+    column: Column | None = Field(
+        default=None, description="They are a column of the data. This or `run`."
+    )
+    run: str | None = Field(
+        default=None,
+        pattern=r"^run_[0-9a-z]{26}$",
+        description="They are those of a run, whose data, `id`, `target`, `cluster` and `epochs` "
+        "they come with.",
+    )
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> "AnswersSpec":
+        if (self.column is None) == (self.run is None):
+            raise ValueError("one of `column` and `run` is needed, not both")
+        return self
+
+    def to_answers(self) -> GivenAnswers:
+        """The noun."""
+        if self.column is not None:
+            return AnswerColumn(self.column)
+        return AnswersOfRun(self.run or "")
+
+
 class EvaluationSpec(_Strict):
     """An evaluation: cases, a prompt, one or more models, and scorers."""
 
@@ -197,7 +237,10 @@ class EvaluationSpec(_Strict):
     id: Column | None = Field(
         default=None, description="Column that names the case; its position otherwise."
     )
-    model: ModelName | None = Field(default=None, description="The model to ask. This or `models`.")
+    model: ModelName | None = Field(
+        default=None,
+        description="The model to ask. This or `models`. With `answers`, who gave them: any text.",
+    )
     models: list[ModelName] | None = Field(
         default=None,
         min_length=1,
@@ -211,6 +254,11 @@ class EvaluationSpec(_Strict):
     )
     messages: list[MessageSpec] | None = Field(
         default=None, min_length=1, max_length=1_000, description="The prompt as a chat."
+    )
+    answers: AnswersSpec | None = Field(
+        default=None,
+        description="Answers that are there already are scored, and no model is asked: "
+        "`{column: …}` of the data, or `{run: …}` for those of a run.",
     )
     target: Column | None = Field(default=None, description="Column with the reference answer.")
     cluster: Column | None = Field(
@@ -295,9 +343,10 @@ class EvaluationSpec(_Strict):
                 )
                 for message in self.messages or ()
             )
+        models = tuple(self.models or ()) if self.model is None else (self.model,)
         return Evaluation(
             name=self.name,
-            models=tuple(self.models or ()) if self.model is None else (self.model,),
+            models=models or (SOMEBODY,),
             messages=messages,
             id_column=self.id,
             target_column=self.target,
@@ -311,6 +360,7 @@ class EvaluationSpec(_Strict):
             budget=Budget(self.budget.usd, self.budget.tokens),
             timeout_s=self.timeout,
             limit=self.limit,
+            answers=self.answers.to_answers() if self.answers else None,
             judge=self.judge,
             cache=self.cache,
             scorer_columns=_scorer_columns(self.scorers),
@@ -345,15 +395,41 @@ class EvaluationSpec(_Strict):
     def _contradictions(self) -> Iterator[tuple[Path, str]]:
         for one, other in (("data", "cases"), ("model", "models"), ("prompt", "messages")):
             given = [name for name in (one, other) if getattr(self, name) is not None]
-            if not given:
+            if not given and not self._is_given(one):
                 yield (), f"one of `{one}` and `{other}` is needed"
             elif len(given) == 2:
                 yield (other,), f"either `{one}` or `{other}`, not both"
         for place, name in enumerate(self.models or ()):
             if name in (self.models or ())[:place]:
                 yield ("models", place), f"`{name}` is there twice"
-        if self.target is None:
+        if self.answers is not None:
+            yield from self._contradictions_of_answers(self.answers)
+        if self.target is None and (self.data or self.cases):  # else it is still taken from a run
             yield from _targets_missed(self.scorers)
+
+    def _says(self, field: str) -> bool:
+        """Whether the field was written, and not as null or empty."""
+        value = getattr(self, "answer_schema" if field == "schema" else field)
+        return value is not None and value != {}
+
+    def _is_given(self, field: str) -> bool:
+        """Whether what the field says is said by `answers`, or need not be said."""
+        if self.answers is None:
+            return False
+        return field in {"model", "prompt"} or (field == "data" and self.answers.run is not None)
+
+    def _contradictions_of_answers(self, answers: AnswersSpec) -> Iterator[tuple[Path, str]]:
+        for field in _ASKING:
+            if self._says(field):
+                yield (field,), "with `answers` no model is asked: leave it out"
+        if not self.scorers:
+            yield ("scorers",), "answers that are there already are scored: name a scorer"
+        if answers.run is not None:
+            for field in _SELECTING:
+                if self._says(field):
+                    yield (field,), "the cases are those of the run in `answers`: leave it out"
+        elif self.epochs > 1:
+            yield ("epochs",), "a column holds one answer to each case: leave it out"
 
 
 def parse_spec(
@@ -396,9 +472,15 @@ def json_schema() -> dict[str, Any]:
             *(_scorer_schema(name) for name in names),
         ]
     }
+    given = {"required": ["answers"]}
+    of_a_run = {**given, "properties": {"answers": {"required": ["run"]}}}
     schema["allOf"] = [
-        {"oneOf": [{"required": [one]}, {"required": [other]}]}
-        for one, other in (("data", "cases"), ("model", "models"), ("prompt", "messages"))
+        {"anyOf": [{"oneOf": [{"required": [one]}, {"required": [other]}]}, otherwise]}
+        for one, other, otherwise in (
+            ("data", "cases", of_a_run),
+            ("model", "models", given),
+            ("prompt", "messages", given),
+        )
     ]
     return schema
 
@@ -549,4 +631,5 @@ _PARTS: dict[str, type[BaseModel]] = {
     "messages": MessageSpec,
     "where": ConditionSpec,
     "sample": SampleSpec,
+    "answers": AnswersSpec,
 }

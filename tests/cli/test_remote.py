@@ -73,6 +73,16 @@ def test_the_json_is_what_the_api_answers(at_server: Cli, url: str) -> None:
             assert answer.read().decode() == line
 
 
+def test_a_server_scores_answers_again(at_server: Cli) -> None:
+    first = json.loads(at_server("run", "qa.yaml", "--json").out)
+    said = at_server("rescore", "latest", "--json")
+    assert said.code == 0, said.err
+    run = json.loads(said.out)
+    assert run["evaluation"]["spec"]["answers"] == {"run": first["id"]}
+    assert (run["usage"]["calls"], run["metrics"]) == (0, first["metrics"])
+    assert at_server("rescore", "latest", "--judge", "cat").code == 2
+
+
 def test_an_export_comes_over_http_too(at_server: Cli) -> None:
     at_server("run", "qa.yaml")
     lines = at_server("export", "latest").out.splitlines()

@@ -75,7 +75,8 @@ def test_every_field_of_an_evaluation_is_known_to_matter_or_not() -> None:
         "epochs", "reducer", "limit",
     }  # fmt: skip
     do_not = {"name", "models", "concurrency", "budget", "timeout_s", "metadata"}
-    by_what_it_names = {"judge"}  # `judging` holds its identity
+    # Who judges is in `judging`; which answers are given, in what stands for the model.
+    by_what_it_names = {"judge", "answers"}
     assert {f.name for f in dataclasses.fields(Evaluation)} == matter | do_not | by_what_it_names
 
 

@@ -1,6 +1,7 @@
 """Rows are written once, and the tallies always say what the rows say."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,11 +9,22 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from weighbridge.core.ids import new_id
-from weighbridge.core.outcome import Answer, Failed, Record, Scored, Status, Ungraded, Usage
+from weighbridge.core.outcome import (
+    Answer,
+    Failed,
+    Given,
+    Record,
+    Scored,
+    Status,
+    Ungraded,
+    Usage,
+)
 from weighbridge.core.shard import Plan
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import (
-    delete_failed,
+    answers_of_shard,
+    keep_aside,
+    kept_of_shard,
     page_of_outcomes,
     positions_done,
     record_group,
@@ -145,13 +157,85 @@ def test_tallies_equal_what_the_rows_say_whatever_is_written_twice(
     asyncio.run(story())
 
 
-async def test_failed_rows_are_forgotten_for_a_retry_and_the_tallies_follow(store: Store) -> None:
-    await write(store, "run_1", [answered(0), failed(1), failed(5, 1), ungraded(6, 1)])
+async def keep(store: Store, *statuses: Status) -> int:
     async with store.begin() as connection:
-        assert await delete_failed(connection, WORKSPACE, "run_1", PLAN) == 2
-    assert await tallied(store, "run_1") == await counted(store, "run_1")
+        return await keep_aside(connection, WORKSPACE, "run_1", PLAN, statuses)
+
+
+async def kept(store: Store, shard: int = 0) -> dict[int, Given]:
+    async with store.begin() as connection:
+        return await kept_of_shard(connection, WORKSPACE, "run_1", PLAN[shard])
+
+
+def unscored(position: int) -> Record:
+    """An answer that one judge graded and another could not."""
+    verdicts = {"exact": Scored(1.0), "judge": Failed("timeout", "too late")}
+    return replace(answered(position), outcomes=verdicts)
+
+
+async def test_failed_rows_are_kept_aside_for_a_retry_and_what_they_cost_stays_counted(
+    store: Store,
+) -> None:
+    await write(store, "run_1", [answered(0), failed(1), failed(5, 1), ungraded(6, 1)])
+    _, _, _, *spent = await tallied(store, "run_1")
+    assert await keep(store, Status.FAILED) == 2
+    assert await tallied(store, "run_1") == (2, 0, 1, *spent)
+    assert [record.position for record in await everything(store, "run_1")] == [0, 6]
     async with store.begin() as connection:
         assert await positions_done(connection, "run_1", PLAN[0]) == {0}
+    assert await keep(store, Status.FAILED) == 0
+
+
+async def test_an_answer_is_kept_with_the_verdicts_it_has(store: Store) -> None:
+    await write(store, "run_1", [unscored(0), failed(1), ungraded(2)])
+    assert await keep(store, Status.FAILED, Status.UNGRADED) == 3
+    found = await kept(store)
+    assert found[0] == Given(
+        unscored(0).answer, None, {"exact": Scored(1.0)}, unscored(0).usage, retried=True
+    )
+    assert (found[1].answer, found[1].failure, found[1].spent.calls) == (None, None, 6)
+    assert found[2].verdicts == {}
+    assert await kept(store, 1) == {}
+
+
+async def test_a_new_outcome_takes_the_place_of_the_one_kept_aside(store: Store) -> None:
+    await write(store, "run_1", [unscored(0), answered(1)])
+    await keep(store, Status.FAILED)
+    done = replace(answered(0), usage=Usage(15, 3, 0.002, 2), retried=True)
+    for _ in range(2):  # the second time by a worker that was taken for dead
+        await write(store, "run_1", [done, answered(2)])
+        assert await kept(store) == {}
+        assert await tallied(store, "run_1") == await counted(store, "run_1")
+        assert [r.position for r in await everything(store, "run_1")] == [0, 1, 2]
+
+
+async def test_of_a_case_that_a_dead_worker_did_meanwhile_the_newest_row_is_kept(
+    store: Store,
+) -> None:
+    await write(store, "run_1", [unscored(0)])
+    await keep(store, Status.FAILED)
+    await write(store, "run_1", [failed(0)])
+    assert await keep(store, Status.FAILED) == 1
+    assert (await kept(store))[0].spent.calls == 6
+    assert (await tallied(store, "run_1"))[3:] == (await counted(store, "run_1"))[3:]
+
+
+async def test_a_run_gives_its_answers_to_another_and_says_where_it_has_none(store: Store) -> None:
+    await write(store, "run_1", [answered(0), failed(1), unscored(2)])
+    await keep(store, Status.FAILED)
+    await write(store, "run_1", [replace(answered(1), retried=True)])
+    async with store.begin() as connection:
+        found = await answers_of_shard(connection, WORKSPACE, "run_1", PLAN[0])
+        assert await answers_of_shard(connection, "ws_2", "run_1", PLAN[0]) == {}
+    assert {position: given.answer and given.answer.text for position, given in found.items()} == {
+        0: "yes",
+        1: "yes",
+        2: "yes",
+    }
+    await write(store, "run_2", [failed(3)])
+    async with store.begin() as connection:
+        found = await answers_of_shard(connection, WORKSPACE, "run_2", PLAN[0])
+    assert found[3] == Given(None, failed(3).failure)
 
 
 async def test_pages_follow_each_other_without_gap_or_repeat(store: Store) -> None:

@@ -7,12 +7,12 @@ a tenth of one before the first call. They are loaded here, when they are called
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from weighbridge.cli.progress import Display, Lines, Silence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from weighbridge.cli.local import Ended
     from weighbridge.cli.options import Address
@@ -71,4 +71,13 @@ async def run_at_server(
     work = remote.run_at_server(
         address, asked, resume, retry_failed=retry_failed, as_json=as_json, quiet=quiet
     )
+    return cast("int", await work)
+
+
+async def rescore_at_server(
+    address: "Address", name: str, changes: "Mapping[str, Any]", *, as_json: bool, quiet: bool
+) -> int:
+    """Have a server do it (see `remote_run.rescore_at_server`)."""
+    remote = importlib.import_module("weighbridge.cli.remote_run")
+    work = remote.rescore_at_server(address, name, changes, as_json=as_json, quiet=quiet)
     return cast("int", await work)

@@ -1,9 +1,10 @@
 """Runs executed in this process: no server, no queue, the same rows."""
 
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from weighbridge.cli.failures import ExitCode
 from weighbridge.cli.interrupts import Interrupts
@@ -48,7 +49,9 @@ async def check(session: Session, file: EvaluationFile) -> tuple[int, int]:
         plan = await session.services.evaluations.check(
             session.caller, file.spec, folder=file.folder
         )
-    return plan.cases, plan.cases * plan.epochs * len(file.spec.to_evaluation().models)
+    evaluation = file.spec.to_evaluation()
+    asked = 0 if evaluation.answers else len(evaluation.models)
+    return plan.cases, plan.cases * plan.epochs * asked
 
 
 async def start(session: Session, file: EvaluationFile) -> tuple[Run, ...]:
@@ -66,19 +69,36 @@ async def start_again(session: Session, name: str) -> Reproduction:
     return await session.services.evaluations.reproduce(session.caller, original.id, owner=_owner())
 
 
-async def take_up(session: Session, names: Sequence[str], *, retry_failed: bool) -> tuple[Run, ...]:
+async def start_rescoring(
+    session: Session, name: str, changes: Mapping[str, Any]
+) -> tuple[Run, ...]:
+    """Queue a run that scores the answers of another again; it is ours to execute."""
+    scored = await session.run(name)
+    started = await session.services.evaluations.rescore(
+        session.caller, scored.id, changes, owner=_owner()
+    )
+    return started.runs
+
+
+async def take_up(
+    session: Session, names: Sequence[str], *, retry_failed: bool, ungraded: bool = False
+) -> tuple[Run, ...]:
     """Go on with runs that were stopped, failed or crashed; they are ours to execute.
 
     Args:
         names: ids of runs, or `latest`.
-        retry_failed: of those that have ended, ask the failed cases again, too.
+        retry_failed: of those that have ended, do the failed cases again, too; with `ungraded` also
+            those without a usable verdict.
     """
     runs = session.services.runs
     taken = []
     for run in {run.id: run for run in [await session.run(name) for name in names]}.values():
         missing = run.progress.done < run.progress.total
-        if retry_failed and run.state in FINISHED and (run.progress.failed or not missing):
-            taken.append(await runs.retry_failed(session.caller, run.id, _owner()))
+        again = run.progress.failed or (ungraded and run.progress.ungraded)
+        if retry_failed and run.state in FINISHED and (again or not missing):
+            taken.append(
+                await runs.retry_failed(session.caller, run.id, _owner(), ungraded=ungraded)
+            )
         else:
             taken.append(await runs.resume(session.caller, run.id, _owner()))
     return tuple(taken)
@@ -138,11 +158,13 @@ async def _load(session: Session, run_id: str, overrides: Overrides) -> LoadedRu
     loaded = await load_run(
         session.services.store, session.services.models, run_id, cache=overrides.cache
     )
-    if overrides.budget.usd is not None and not loaded.model.has_price:
-        raise Invalid(
-            f"--budget-usd cannot be kept: the price of {loaded.run.model} is not known; declare "
-            "it in the models file, or use --budget-tokens"
-        )
+    asked = [loaded.model, *loaded.judges.values()]
+    for model in asked if overrides.budget.usd is not None else ():
+        if model is not None and not model.has_price:
+            raise Invalid(
+                f"--budget-usd cannot be kept: the price of {model.name} is not known; declare "
+                "it in the models file, or use --budget-tokens"
+            )
     return replace(loaded, evaluation=overrides.applied(loaded.evaluation))
 
 

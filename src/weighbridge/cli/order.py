@@ -1,12 +1,13 @@
 """What `weighbridge run` was asked to do, from its options and its file."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from weighbridge.core.evaluation import Budget, Evaluation
+from weighbridge.core.suggest import did_you_mean
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields
 from weighbridge.spec import EvaluationSpec, parse_spec
 from weighbridge.spec import Path as FieldPath
@@ -108,6 +109,34 @@ def read_evaluation(name: str, overrides: Overrides) -> EvaluationFile:
     if isinstance(data, Mapping):
         data = overrides.into(data)
     return EvaluationFile(parse_spec(data, lines=lines, source=source), source, folder, lines)
+
+
+def read_part(name: str, fields: Sequence[str]) -> dict[str, Any]:
+    """Read a file that holds some fields of an evaluation; `-` is standard input.
+
+    Args:
+        fields: those that it may have.
+
+    Raises:
+        Invalid: there is no such file, it is not YAML, or it has other fields.
+    """
+    text, source, _ = _read(name)
+    data, lines = parse_yaml(text, source)
+    if not isinstance(data, Mapping):
+        listed = ", ".join(f"`{field}:`" for field in fields)
+        raise InvalidFields([FieldProblem("", f"named fields were expected: {listed}", 1)], source)
+    problems = [
+        FieldProblem(
+            str(field),
+            f"there is no such field here{did_you_mean(str(field), fields)}",
+            lines.get((field,)),
+        )
+        for field in data
+        if field not in fields
+    ]
+    if problems:
+        raise InvalidFields(problems, source)
+    return {str(field): value for field, value in data.items() if value is not None}
 
 
 def _read(name: str) -> tuple[str, str, Path]:

@@ -43,6 +43,11 @@ class Server:
         answer = await self._json("POST", "evaluations", json=spec)
         return wire.EvaluationWithRuns.model_validate(answer)
 
+    async def rescore(self, run_id: str, changes: Mapping[str, Any]) -> wire.EvaluationWithRuns:
+        """Have the stored answers of a run scored again."""
+        answer = await self._json("POST", f"runs/{quoted(run_id)}/rescore", json=changes)
+        return wire.EvaluationWithRuns.model_validate(answer)
+
     async def move(self, run_id: str, verb: str) -> wire.Run:
         """Have a run `cancel`led, `resume`d or `retry-failed`."""
         return wire.Run.model_validate(await self._json("POST", f"runs/{quoted(run_id)}/{verb}"))

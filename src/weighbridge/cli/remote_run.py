@@ -1,8 +1,9 @@
 """Runs executed by a server: sent there, followed from here."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from weighbridge.cli import late
 from weighbridge.cli.ending import tell
@@ -33,25 +34,51 @@ async def run_at_server(
     Returns:
         The exit code.
     """
-    display = late.choose_display(quiet=quiet)
     async with connect(address) as server:
-        with Interrupts() as interrupts:
-            begin = (
-                _start(server, asked)
-                if asked is not None
-                else _take_up(server, resume, retry_failed=retry_failed)
-            )
-            runs = await interrupts.unless_stopped(begin) or []
-            cancelling: list[asyncio.Task[None]] = []
-            interrupts.stop_with(
-                lambda: cancelling.append(asyncio.create_task(_cancel(server, runs)))
-            )
-            for run in runs:
-                await _follow(server, run, display)
-            await asyncio.gather(*cancelling)
-        ended = Ended(tuple(run.id for run in runs), interrupts.code)
-        flags = ("--server", address.url)
-        return await tell(server, ended, flags, as_json=as_json, quiet=quiet)
+        begin = (
+            _start(server, asked)
+            if asked is not None
+            else _take_up(server, resume, retry_failed=retry_failed)
+        )
+        return await _see_through(address, server, begin, as_json=as_json, quiet=quiet)
+
+
+async def rescore_at_server(
+    address: Address, name: str, changes: Mapping[str, Any], *, as_json: bool, quiet: bool
+) -> int:
+    """Have a server score the answers of a run again; print what `rescore` prints.
+
+    Returns:
+        The exit code.
+    """
+    async with connect(address) as server:
+        begin = _rescore(server, name, changes)
+        return await _see_through(address, server, begin, as_json=as_json, quiet=quiet)
+
+
+async def _see_through(
+    address: Address,
+    server: Server,
+    begin: Coroutine[None, None, list[wire.Run]],
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    display = late.choose_display(quiet=quiet)
+    with Interrupts() as interrupts:
+        runs = await interrupts.unless_stopped(begin) or []
+        cancelling: list[asyncio.Task[None]] = []
+        interrupts.stop_with(lambda: cancelling.append(asyncio.create_task(_cancel(server, runs))))
+        for run in runs:
+            await _follow(server, run, display)
+        await asyncio.gather(*cancelling)
+    ended = Ended(tuple(run.id for run in runs), interrupts.code)
+    return await tell(server, ended, ("--server", address.url), as_json=as_json, quiet=quiet)
+
+
+async def _rescore(server: Server, name: str, changes: Mapping[str, Any]) -> list[wire.Run]:
+    run = await server.called(name)
+    return list((await server.rescore(run.id, changes)).runs)
 
 
 async def _start(server: Server, asked: EvaluationFile) -> list[wire.Run]:

@@ -156,6 +156,9 @@ def run(
     metavar="N",
     help="The most calls in flight at once.",
 )
+@click.option(
+    "--ungraded", is_flag=True, help="Have answers without a usable verdict scored again, too."
+)
 @_what_to_show
 @with_settings()
 def retry_failed(
@@ -163,12 +166,14 @@ def retry_failed(
     settings: Settings,
     run_ids: tuple[str, ...],
     concurrency: int | None,
+    ungraded: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Ask the failed cases of a run again, and print the report.
+    """Do the failed cases of a run again, and print the report.
 
-    The same as `weighbridge run --resume RUN --retry-failed`. All other outcomes stay as they are.
+    The same as `weighbridge run --resume RUN --retry-failed`. All other outcomes stay as they are,
+    and so do answers: where only a judge failed, only the judge is asked again.
     """
     return asyncio.run(
         _run_here(
@@ -177,6 +182,7 @@ def retry_failed(
             run_ids,
             Overrides(concurrency=concurrency),
             retry_failed=True,
+            ungraded=ungraded,
             as_json=as_json,
             quiet=quiet,
         )
@@ -230,13 +236,14 @@ async def _run_here(
     retry_failed: bool,
     as_json: bool,
     quiet: bool,
+    ungraded: bool = False,
 ) -> int:
     flags = flags_of(settings)
     async with open_session(settings) as session:
         begin = (
             start(session, asked)
             if asked is not None
-            else take_up(session, resume, retry_failed=retry_failed)
+            else take_up(session, resume, retry_failed=retry_failed, ungraded=ungraded)
         )
         ended = await execute(
             session,

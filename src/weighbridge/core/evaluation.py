@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.outcome import ScorerSpec
@@ -49,12 +50,32 @@ class PromptMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerColumn:
+    """The answers were handed in: they are a column of the data."""
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersOfRun:
+    """The answers are those that a run has stored."""
+
+    run_id: str
+
+
+GivenAnswers: TypeAlias = AnswerColumn | AnswersOfRun
+SOMEBODY = "given"
+"""Who answered, where nobody says who did."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """What is to be done.
 
     Attributes:
         name: for people.
-        models: names of the models to ask; one run each.
+        models: names of the models to ask; one run each. With `answers` the name of whoever gave
+            them, which is nobody that could be asked.
         messages: the prompt.
         id_column, target_column, cluster_column: columns with a meaning, or None.
         scorers: in the order they are reported.
@@ -65,6 +86,7 @@ class Evaluation:
         budget: where to stop.
         timeout_s: the most seconds one call may take before it counts as failed.
         limit: the most cases taken from the data set, None for all.
+        answers: where the answers are, when no model is asked for them; None: they are asked for.
         judge: the model that judges where a scorer names none; None: no scorer needs one.
         cache: whether replies are looked for among those that the workspace was given before.
         scorer_columns: columns that scorers look at besides the target → the scorer's key. Follows
@@ -86,6 +108,7 @@ class Evaluation:
     budget: Budget = field(default_factory=Budget)
     timeout_s: float = 120.0
     limit: int | None = None
+    answers: GivenAnswers | None = None
     judge: str | None = None
     cache: bool = False
     scorer_columns: Mapping[str, str] = field(default_factory=dict)

@@ -4,6 +4,7 @@ The rule of this module: a failed call is never a wrong answer. `Failed` and `Un
 not values of a score, so that nothing can average them by mistake.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -117,6 +118,26 @@ class Failed:
 Outcome: TypeAlias = Scored | Ungraded | Failed
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What there is of a case before it is done.
+
+    Attributes:
+        answer: one that was handed in, or kept from an earlier try; None: there is none.
+        failure: why there is none and none is to be asked for; None without an answer: ask.
+        verdicts: what stays of an earlier scoring, by the scorer's key.
+        spent: what this run has consumed for the case already.
+        retried: whether it comes from an earlier try of this very run, which the new outcome takes
+            the place of.
+    """
+
+    answer: Answer | None = None
+    failure: Failed | None = None
+    verdicts: Mapping[str, Outcome] = field(default_factory=dict)
+    spent: Usage = field(default_factory=Usage)
+    retried: bool = False
+
+
 class Status(StrEnum):
     """The state of one recorded case."""
 
@@ -127,7 +148,8 @@ class Status(StrEnum):
     UNGRADED = "ungraded"
     """there is an answer, and at least one scorer could not judge it"""
     FAILED = "failed"
-    """no answer could be had; may be retried with `retry-failed`"""
+    """no answer could be had, or no call to a judge got through; `retry-failed` does what is
+    missing of it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +163,7 @@ class Record:
         outcomes: one per scorer, by the scorer's key; empty when the answer failed.
         failure: why there is no answer; None when there is one.
         usage: everything this case cost, answer and judges together.
+        retried: whether it takes the place of an earlier try, kept aside until now.
     """
 
     position: int
@@ -151,6 +174,7 @@ class Record:
     failure: Failed | None = None
     usage: Usage = field(default_factory=Usage)
     cluster: str | None = None
+    retried: bool = False
 
     @property
     def status(self) -> Status:

@@ -24,7 +24,8 @@ def pin(
     Args:
         evaluation: what is done. Its `models` do not enter: a run asks one model, which is
         model_identity: whatever tells the model asked from others (protocol, address, the
-            endpoint's name of it), as JSON and without secrets.
+            endpoint's name of it), or the answers from others where none is asked, as JSON and
+            without secrets.
         dataset_sha256: hash of the frame of cases.
         scorer_versions: version of each scorer, by its name; those not used are ignored.
         judging: what tells the judges from others: identities of their models, hashes of their

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import xxhash
 
 from weighbridge.core.case import Case
-from weighbridge.core.evaluation import Evaluation
+from weighbridge.core.evaluation import AnswerColumn, Evaluation
 from weighbridge.core.json import Json
 from weighbridge.core.media import Medium, media_problem
 from weighbridge.core.prompt import Template, as_text
@@ -74,7 +74,9 @@ def used_columns(evaluation: Evaluation) -> dict[str, str]:
     for message in evaluation.messages:
         for text in (message.content, *message.images, *message.videos):
             columns.update(dict.fromkeys(Template(text).columns, "the prompt"))
+    answers = evaluation.answers
     for place, column in (
+        ("`answers`", answers.column if isinstance(answers, AnswerColumn) else None),
         ("`target`", evaluation.target_column),
         ("`id`", evaluation.id_column),
         ("`cluster`", evaluation.cluster_column),

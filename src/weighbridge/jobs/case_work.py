@@ -1,4 +1,5 @@
-"""How one case is done: render the prompt, ask the model, let every scorer look at the answer."""
+"""How one case is done: render the prompt, ask the model (or take the answer that is there), let
+every scorer look at the answer."""
 
 import logging
 from collections.abc import Mapping
@@ -6,8 +7,9 @@ from typing import cast
 
 from weighbridge.core.case import Case
 from weighbridge.core.evaluation import Evaluation, PromptMessage
-from weighbridge.core.outcome import Answer, Failed, Outcome, Record, Usage
+from weighbridge.core.outcome import Answer, Failed, Given, Outcome, Record, Usage
 from weighbridge.core.prompt import Template
+from weighbridge.errors import WeighbridgeError
 from weighbridge.jobs.keeping import keep
 from weighbridge.providers.base import (
     Askable,
@@ -23,6 +25,8 @@ from weighbridge.scorers.panel import Panel
 from weighbridge.store.blobs import Blobs
 
 log = logging.getLogger(__name__)
+_NOTHING = Given()
+_NOBODY_TO_ASK = Failed("unanswered", "no answer was handed in for this case", calls=0)
 
 
 class CaseWork:
@@ -30,7 +34,7 @@ class CaseWork:
 
     Args:
         evaluation: what to do.
-        model: whom to ask.
+        model: whom to ask; None: nobody, as the answers are given.
         scorers: by key, in the order of the evaluation.
         judges: models that the judges among them ask, by the name they say.
         blobs: where images that are part of an answer are kept.
@@ -39,7 +43,7 @@ class CaseWork:
     def __init__(
         self,
         evaluation: Evaluation,
-        model: Askable,
+        model: Askable | None,
         scorers: Mapping[str, AnyScorer],
         judges: Mapping[str | None, Askable],
         blobs: Blobs,
@@ -54,32 +58,56 @@ class CaseWork:
         self._blobs = blobs
         self._messages = tuple(_MessageTemplate(message) for message in evaluation.messages)
 
-    async def do(self, case: Case, epoch: int) -> Record:
+    async def do(self, case: Case, epoch: int, given: Given = _NOTHING) -> Record:
         """Ask and score one case; what goes wrong on the way is in the record, not raised.
+
+        Args:
+            given: what there is of it already. An answer is not asked for again, and scorers that
+                have a verdict keep it.
+
+        Returns:
+            The record; its usage is what this call consumed.
 
         Raises:
             OutOfSpace, Unavailable: an image that came could not be stored; there is no record.
         """
+        if given.failure is not None:
+            return _unanswered(case, epoch, given.failure, Usage())
         try:
             request = self._request(case, epoch)
-            reply = await self._model.chat(request, timeout_s=self._evaluation.timeout_s)
+            answer = given.answer or await self._ask(request)
         except CallFailed as error:
             return _unanswered(case, epoch, error.failure, error.usage)
+        except WeighbridgeError:
+            raise
         except Exception as error:
             # A bug of ours must cost this case, not the run; it may be retried like any failure.
             log.exception("case %s", case.id)
             failure = Failed("internal", f"{type(error).__name__}: {error}")
             return _unanswered(case, epoch, failure, Usage())
-        details = await keep(self._blobs, reply)
-        answer = Answer(
-            reply.text, reply.finish_reason, reply.latency_s, reply.usage, reply.model, details
-        )
         outcomes: dict[str, Outcome] = {}
         panel = Panel(self._judges, self._evaluation.timeout_s, request.messages)
         for key, scorer, is_judge in self._scorers:
-            outcomes[key] = await _score(scorer, answer, case, panel if is_judge else None)
-        usage = reply.usage + panel.usage if panel.used else reply.usage
+            if key in given.verdicts:
+                outcomes[key] = given.verdicts[key]
+            else:
+                outcomes[key] = await _score(scorer, answer, case, panel if is_judge else None)
+        usage = answer.usage if given.answer is None else Usage()
+        usage = usage + panel.usage if panel.used else usage
         return Record(case.position, case.id, epoch, answer, outcomes, None, usage, case.cluster)
+
+    async def _ask(self, request: ChatRequest) -> Answer:
+        if self._model is None:
+            raise CallFailed(_NOBODY_TO_ASK, retry=False)
+        reply = await self._model.chat(request, timeout_s=self._evaluation.timeout_s)
+        return Answer(
+            reply.text,
+            reply.finish_reason,
+            reply.latency_s,
+            reply.usage,
+            reply.model,
+            await keep(self._blobs, reply),
+        )
 
     def _request(self, case: Case, epoch: int) -> ChatRequest:
         evaluation = self._evaluation

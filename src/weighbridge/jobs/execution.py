@@ -5,15 +5,16 @@ the others of the `concurrency` calls are already in the next shard.
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from weighbridge.core.case import Case
-from weighbridge.core.outcome import Record, Scored, Ungraded
+from weighbridge.core.outcome import Given, Record, Scored, Ungraded
 from weighbridge.core.run import Progress, RunState
 from weighbridge.core.shard import Shard
 from weighbridge.datasets.cases import make_case
 from weighbridge.errors import WeighbridgeError
 from weighbridge.jobs.case_work import CaseWork
+from weighbridge.jobs.given import NOTHING, find_given
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.recorder import Recorder
 from weighbridge.jobs.spending import Spending
@@ -71,7 +72,7 @@ class Execution:
         self._work = CaseWork(
             loaded.evaluation, loaded.model, loaded.scorers, loaded.judges, store.blobs
         )
-        self._queue: asyncio.Queue[tuple[_Ticket, Case]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[_Ticket, Case, Given]] = asyncio.Queue()
         self._tickets: set[_Ticket] = set()
         self._pool: list[asyncio.Task[None]] = []
         self._abort: asyncio.TimerHandle | None = None
@@ -127,6 +128,7 @@ class Execution:
             return True
         self.check_budget()
         rows = await read_segment(self._store.blobs, loaded.dataset.frame, shard.segment)
+        given = await find_given(self._store, loaded, shard, rows)
         if self.stopped is not None:  # meanwhile
             return False
         ticket = _Ticket(shard, len(shard) - len(done))
@@ -134,9 +136,8 @@ class Execution:
         for offset in range(len(shard)):
             position = shard.start + offset
             if position not in done:
-                self._queue.put_nowait(
-                    (ticket, make_case(position, rows[offset], loaded.evaluation))
-                )
+                case = make_case(position, rows[offset], loaded.evaluation)
+                self._queue.put_nowait((ticket, case, given.get(position, NOTHING)))
         self._grow_pool()
         await ticket.finished.wait()
         self._tickets.discard(ticket)
@@ -181,13 +182,13 @@ class Execution:
     async def _worker(self) -> None:
         queue, work, recorder, slots = self._queue, self._work, self._recorder, self._slots
         while True:
-            ticket, case = await queue.get()
+            ticket, case, given = await queue.get()
             self.in_flight += 1
             try:
                 async with slots:
-                    record = await work.do(case, ticket.shard.epoch)
-                recorder.put(ticket.shard, record)
-                self._note(record)
+                    record = await work.do(case, ticket.shard.epoch, given)
+                recorder.put(ticket.shard, _with_what_was_spent(record, given))
+                self._note(record, asked=given.failure is None)
             except WeighbridgeError as error:
                 self._store_failed(error)
             finally:
@@ -201,11 +202,12 @@ class Execution:
             if recorder.crowded:
                 await recorder.room()
 
-    def _note(self, record: Record) -> None:
+    def _note(self, record: Record, *, asked: bool) -> None:
         self.done += 1
         if record.failure is not None:
             self.failed += 1
-            self._note_failure(record)
+            if asked:
+                self._note_failure(record)
         else:
             self._answered = True
             for outcome in record.outcomes.values():
@@ -247,3 +249,10 @@ class Execution:
     def _release_tickets(self) -> None:
         for ticket in self._tickets:
             ticket.finished.set()
+
+
+def _with_what_was_spent(record: Record, given: Given) -> Record:
+    """The record as it is kept: with what earlier tries of this run had cost."""
+    if not given.retried:
+        return record
+    return replace(record, usage=given.spent + record.usage, retried=True)

@@ -27,6 +27,7 @@ class LoadedRun:
     Attributes:
         round: how often it had been queued when it was read: a later round is another execution.
         plan: its shards.
+        model: whom to ask; None: nobody, as the answers are given.
         scorers: by key, in the evaluation's order.
         judges: the models that judges among them ask, by the name they say (None: the
             evaluation's `judge`).
@@ -37,7 +38,7 @@ class LoadedRun:
     evaluation: Evaluation
     dataset: Dataset
     plan: Plan
-    model: Askable
+    model: Askable | None
     scorers: dict[str, AnyScorer]
     judges: dict[str | None, Askable]
 
@@ -85,7 +86,7 @@ async def load_run(
         evaluation=evaluation,
         dataset=dataset,
         plan=plan_of(evaluation, dataset.frame.rows),
-        model=await ask(run.model),
+        model=None if evaluation.answers else await ask(run.model),
         scorers=scorers,
         judges={
             name: await ask(name or evaluation.judge or RESERVED_NAME)

@@ -1,5 +1,6 @@
 """Starting an evaluation: everything that can be wrong with it is found here, before any call."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from weighbridge.core.shard import Plan
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields, NotFound
 from weighbridge.jobs.case_work import sample_request
 from weighbridge.jobs.loading import plan_of
+from weighbridge.providers.base import Askable
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.providers.model import Models
+from weighbridge.services.answer_sources import AnswerSources
 from weighbridge.services.case_sources import CaseSources
 from weighbridge.services.datasets import Datasets
 from weighbridge.spec import EvaluationSpec, parse_spec
@@ -68,6 +71,7 @@ class Evaluations:
         self._store = store
         self._models = models
         self._sources = CaseSources(datasets)
+        self._answers = AnswerSources(store)
 
     async def start(
         self,
@@ -89,8 +93,9 @@ class Evaluations:
             Invalid: something is wrong with it; nothing was started and nothing was paid.
         """
         caller.must_be(Role.WRITER)
+        spec, answers = await self._answers.settle(caller, spec)
         evaluation = spec.to_evaluation()
-        identities = [await self._identify(evaluation, name) for name in evaluation.models]
+        identities = [answers or await self._identify(evaluation, n) for n in evaluation.models]
         dataset = await self._sources.take(caller, spec, evaluation, folder)
         plan = plan_of(evaluation, dataset.frame.rows)
         versions = scorer_table.versions(evaluation.scorers)
@@ -152,6 +157,32 @@ class Evaluations:
         changed = tuple(part for part in after if before.get(part) != after[part]) if before else ()
         return Reproduction(original, started.evaluation, run, changed)
 
+    async def rescore(
+        self,
+        caller: Caller,
+        run_id: str,
+        changes: Mapping[str, Any],
+        *,
+        owner: Owner | None = None,
+    ) -> Started:
+        """Score the stored answers of a run again, as a new evaluation with a run of its own; the
+        model is not asked, and the run stays as it is.
+
+        Args:
+            changes: `scorers`, `judge`, `name`, `budget`, as an evaluation has them; without
+                `scorers` those of the run score again, with `judge` by another judge.
+            owner: as for `start`.
+
+        Raises:
+            Forbidden: the caller may not start runs.
+            NotFound: the workspace has no such run.
+            Conflict: it has not ended.
+            Invalid: something is wrong with the changes.
+        """
+        caller.must_be(Role.WRITER)
+        spec = await self._answers.scored_again(caller, run_id, changes)
+        return await self.start(caller, spec, owner=owner)
+
     async def check(
         self, caller: Caller, spec: EvaluationSpec, *, folder: Path | None = None
     ) -> Plan:
@@ -165,8 +196,9 @@ class Evaluations:
             Invalid: something is wrong with it.
         """
         caller.must_be(Role.WRITER)
+        spec, answers = await self._answers.settle(caller, spec)
         evaluation = spec.to_evaluation()
-        for name in evaluation.models:
+        for name in evaluation.models if answers is None else ():
             await self._identify(evaluation, name)
         await self._judging(evaluation)
         return plan_of(evaluation, await self._sources.count(caller, spec, evaluation, folder))
@@ -203,16 +235,7 @@ class Evaluations:
             await self._models.check(name, sample_request(evaluation))
         except Invalid as error:
             raise InvalidFields([FieldProblem("model", error.message)]) from error
-        if evaluation.budget.usd is not None and not model.has_price:
-            raise InvalidFields(
-                [
-                    FieldProblem(
-                        "budget.usd",
-                        f"the price of {name} is not known, so a budget in USD could not be kept; "
-                        "declare its price in the models file, or use budget.tokens",
-                    )
-                ]
-            )
+        _check_price(evaluation, model)
         return model.identity
 
     async def _judging(self, evaluation: Evaluation) -> tuple[Evaluation, JsonObject]:
@@ -228,8 +251,19 @@ class Evaluations:
         for name in asked:
             judge = name or evaluation.judge or RESERVED_NAME
             try:
-                models[name or ""] = (await self._models.get(judge)).identity
+                model = await self._models.get(judge)
             except Invalid as error:
                 field = "judge" if name is None else "scorers"
                 raise InvalidFields([FieldProblem(field, error.message)]) from error
+            _check_price(evaluation, model)
+            models[name or ""] = model.identity
         return evaluation, {"models": models, "wording": scorer_table.wordings(scorers)}
+
+
+def _check_price(evaluation: Evaluation, model: Askable) -> None:
+    if evaluation.budget.usd is not None and not model.has_price:
+        message = (
+            f"the price of {model.name} is not known, so a budget in USD could not be kept; "
+            "declare its price in the models file, or use budget.tokens"
+        )
+        raise InvalidFields([FieldProblem("budget.usd", message)])

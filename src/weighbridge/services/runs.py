@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from weighbridge.core.caller import Caller, Role
+from weighbridge.core.outcome import Status
 from weighbridge.core.run import FINISHED, Run, RunState
 from weighbridge.errors import Conflict, NotFound
 from weighbridge.jobs.loading import plan_of
@@ -165,19 +166,26 @@ class Runs:
             raise Conflict(f"the run {run_id} is {run.state}: it goes on by itself")
         return await self.get(caller, run_id)
 
-    async def retry_failed(self, caller: Caller, run_id: str, owner: Owner | None = None) -> Run:
-        """Ask the cases again that failed for good; the others stay as they are.
+    async def retry_failed(
+        self, caller: Caller, run_id: str, owner: Owner | None = None, *, ungraded: bool = False
+    ) -> Run:
+        """Do the cases again that failed for good; the others stay as they are. Of a case with an
+        answer only the scoring is done again, by the scorers that gave no verdict.
+
+        Args:
+            ungraded: the cases, too, that have an answer and not every verdict.
 
         Raises:
             NotFound: the workspace has no such run.
-            Conflict: the run is still in work, or no case of it failed.
+            Conflict: the run is still in work, or there is no such case.
         """
         caller.must_be(Role.WRITER)
         run = await self.get(caller, run_id)
         if run.state not in FINISHED:
             raise Conflict(f"the run {run_id} is {run.state}; wait for its end, or cancel it")
-        if run.progress.failed == 0:
-            raise Conflict(f"no case of the run {run_id} has failed")
+        if run.progress.failed == 0 and not (ungraded and run.progress.ungraded):
+            also = " or is ungraded" if ungraded else ""
+            raise Conflict(f"no case of the run {run_id} has failed{also}")
         async with self._store.begin() as connection:
             stored = await evaluations.find_evaluation(
                 connection, caller.workspace_id, run.evaluation_id
@@ -188,7 +196,8 @@ class Runs:
             if not stored or not dataset:
                 raise NotFound(f"the evaluation of the run {run_id} is gone")
             plan = plan_of(parse_spec(stored.spec).to_evaluation(), dataset.frame.rows)
-            await outcomes.delete_failed(connection, caller.workspace_id, run_id, plan)
+            again = {Status.FAILED, Status.UNGRADED} if ungraded else {Status.FAILED}
+            await outcomes.keep_aside(connection, caller.workspace_id, run_id, plan, again)
             await runs.move_run(connection, run_id, RunState.QUEUED)
             if owner is not None:
                 await runs.take_ownership(connection, run_id, owner.name, owner.seconds)

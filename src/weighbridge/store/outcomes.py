@@ -1,10 +1,12 @@
 """Outcome rows: recorded in groups, read as streams.
 
 A row is written once, under (run, position, epoch, kind): whoever writes it a second time (a worker
-that was taken for dead) changes nothing, and the tallies count what was really inserted.
+that was taken for dead) changes nothing, and the tallies count what was really inserted. A row that
+is to be done again is kept aside until the new one takes its place, in one transaction, so that
+neither an answer nor what it cost is ever lost.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,15 +18,18 @@ from sqlalchemy import (
     and_,
     cast,
     delete,
+    exists,
     func,
     select,
     tuple_,
+    update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.outcome import (
     Answer,
     Failed,
+    Given,
     Outcome,
     Record,
     Scored,
@@ -39,8 +44,12 @@ from weighbridge.store.tables import outcomes, tallies
 from weighbridge.store.upsert import insert_into, raw_insert
 
 ASKED = "asked"
-"""The kind of a row whose answer came from asking the model in this run."""
+"""The kind of a row that is the outcome of its case."""
+KEPT = "kept"
+"""The kind of a row whose case is to be done again: an answer in it is not asked for again, and
+what it cost stays counted."""
 PAGE = 500
+_IS_DONE = outcomes.c.kind == ASKED
 _SUMS = (
     *("done", "failed", "ungraded", "input_tokens", "output_tokens", "cost_usd", "calls"),
     "cached",
@@ -65,9 +74,18 @@ async def record_group(
     for row in rows:
         row["recorded_at"] = moment
     result = await connection.exec_driver_sql(insert.sql, insert.parameters(rows))
-    if result.rowcount == len(rows):
+    replaced = [(record.position, record.epoch) for _, record in group if record.retried]
+    if replaced:
+        await connection.execute(
+            delete(outcomes).where(
+                outcomes.c.run_id == run_id,
+                outcomes.c.kind == KEPT,
+                tuple_(outcomes.c.position, outcomes.c.epoch).in_(replaced),
+            )
+        )
+    if result.rowcount == len(rows) and not replaced:
         await _add_to_tallies(connection, workspace_id, run_id, group)
-    else:  # some rows were there already: count these shards afresh
+    else:  # some rows were there already, or were replaced: count these shards afresh
         for shard in {shard for shard, _ in group}:
             await recount(connection, workspace_id, run_id, shard)
 
@@ -79,9 +97,13 @@ async def recount(
     counted = (
         await connection.execute(
             select(
-                func.count(),
-                func.coalesce(func.sum(cast(outcomes.c.status == Status.FAILED, Integer)), 0),
-                func.coalesce(func.sum(cast(outcomes.c.status == Status.UNGRADED, Integer)), 0),
+                func.coalesce(func.sum(cast(_IS_DONE, Integer)), 0),
+                *(
+                    func.coalesce(
+                        func.sum(cast(and_(_IS_DONE, outcomes.c.status == status), Integer)), 0
+                    )
+                    for status in (Status.FAILED, Status.UNGRADED)
+                ),
                 func.coalesce(func.sum(outcomes.c.input_tokens), 0),
                 func.coalesce(func.sum(outcomes.c.output_tokens), 0),
                 func.sum(outcomes.c.cost_usd),
@@ -101,24 +123,86 @@ async def recount(
 
 async def positions_done(connection: AsyncConnection, run_id: str, shard: Shard) -> set[int]:
     """Positions in the shard that have an outcome."""
-    rows = await connection.execute(select(outcomes.c.position).where(_of_shard(run_id, shard)))
+    rows = await connection.execute(
+        select(outcomes.c.position).where(_of_shard(run_id, shard), _IS_DONE)
+    )
     return {row.position for row in rows}
 
 
-async def delete_failed(
-    connection: AsyncConnection, workspace_id: str, run_id: str, plan: Plan
+async def keep_aside(
+    connection: AsyncConnection,
+    workspace_id: str,
+    run_id: str,
+    plan: Plan,
+    statuses: Collection[Status],
 ) -> int:
-    """Forget the failed outcomes of a run so that they are asked again; how many there were."""
-    result = await connection.execute(
-        delete(outcomes).where(outcomes.c.run_id == run_id, outcomes.c.status == Status.FAILED)
+    """Have the outcomes with these statuses done again; how many there are.
+
+    Their rows are kept as they are, but count as not done until others take their place.
+    """
+    again = and_(outcomes.c.run_id == run_id, _IS_DONE, outcomes.c.status.in_(statuses))
+    # A worker taken for dead may have added an outcome to a case that was kept aside; what is kept
+    # of such a case is its newest row.
+    newer = outcomes.alias()
+    await connection.execute(
+        delete(outcomes).where(
+            outcomes.c.run_id == run_id,
+            outcomes.c.kind == KEPT,
+            exists().where(
+                newer.c.run_id == run_id,
+                newer.c.position == outcomes.c.position,
+                newer.c.epoch == outcomes.c.epoch,
+                newer.c.kind == ASKED,
+                newer.c.status.in_(statuses),
+            ),
+        )
     )
+    result = await connection.execute(update(outcomes).where(again).values(kind=KEPT))
     if result.rowcount:
         stale = await connection.execute(
-            select(tallies.c.shard).where(tallies.c.run_id == run_id, tallies.c.failed > 0)
+            select(tallies.c.shard).where(
+                tallies.c.run_id == run_id, tallies.c.failed + tallies.c.ungraded > 0
+            )
         )
         for number in [row.shard for row in stale]:
             await recount(connection, workspace_id, run_id, plan[number])
     return int(result.rowcount)
+
+
+async def kept_of_shard(
+    connection: AsyncConnection, workspace_id: str, run_id: str, shard: Shard
+) -> dict[int, Given]:
+    """What is kept aside of the cases of a shard, by position: of those without an answer only what
+    they cost."""
+    rows = await connection.execute(
+        select(outcomes).where(
+            _of_shard(run_id, shard),
+            outcomes.c.workspace_id == workspace_id,
+            outcomes.c.kind == KEPT,
+        )
+    )
+    found = {}
+    for row in rows.mappings():
+        record = _to_record(row)
+        verdicts = {k: o for k, o in record.outcomes.items() if isinstance(o, Scored)}
+        found[record.position] = Given(
+            record.answer, None, verdicts, spent=record.usage, retried=True
+        )
+    return found
+
+
+async def answers_of_shard(
+    connection: AsyncConnection, workspace_id: str, run_id: str, shard: Shard
+) -> dict[int, Given]:
+    """The answers that a run has to the cases of a shard, by position, and why where it has none;
+    cases that it has not done are missing. To another run they cost nothing."""
+    rows = await connection.execute(
+        select(outcomes)
+        .where(_of_shard(run_id, shard), outcomes.c.workspace_id == workspace_id)
+        .order_by(outcomes.c.kind.desc())  # what is kept aside first, so that newer ones replace it
+    )
+    records = [_to_record(row) for row in rows.mappings()]
+    return {record.position: Given(record.answer, record.failure) for record in records}
 
 
 async def page_of_outcomes(
@@ -136,6 +220,7 @@ async def page_of_outcomes(
     conditions: list[ColumnElement[bool]] = [
         outcomes.c.run_id == run_id,
         outcomes.c.workspace_id == workspace_id,
+        _IS_DONE,
     ]
     if after is not None:
         conditions.append(tuple_(outcomes.c.position, outcomes.c.epoch) > after)
@@ -214,7 +299,7 @@ async def stream_scores(
             columns.scores,
             columns.failure,
         )
-        .where(columns.run_id == run_id, columns.workspace_id == workspace_id)
+        .where(columns.run_id == run_id, columns.workspace_id == workspace_id, _IS_DONE)
         .order_by(columns.position, columns.epoch)
         .limit(PAGE)
     )
@@ -279,7 +364,6 @@ def _of_shard(run_id: str, shard: Shard) -> ColumnElement[bool]:
         outcomes.c.position >= shard.start,
         outcomes.c.position < shard.stop,
         outcomes.c.epoch == shard.epoch,
-        outcomes.c.kind == ASKED,
     )
 
 

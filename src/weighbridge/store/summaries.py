@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.outcome import Status
+from weighbridge.store.outcomes import ASKED
 from weighbridge.store.tables import outcomes
 
 SCORING_FAILED = "scoring"
@@ -43,7 +44,11 @@ async def summarise(connection: AsyncConnection, workspace_id: str, run_id: str)
             func.sum(outcomes.c.latency_s).label("seconds"),
             func.max(outcomes.c.latency_s).label("slowest"),
         )
-        .where(outcomes.c.run_id == run_id, outcomes.c.workspace_id == workspace_id)
+        .where(
+            outcomes.c.run_id == run_id,
+            outcomes.c.workspace_id == workspace_id,
+            outcomes.c.kind == ASKED,
+        )
         .group_by(outcomes.c.answered_by, outcomes.c.status, kind)
     )
     answered: Counter[str | None] = Counter()

@@ -172,7 +172,8 @@ runs = Table(
     Index(None, "state"),
 )
 
-# The only truth about progress. `kind` tells an asked answer from a later re-scoring of it.
+# The only truth about progress. `kind` tells the outcome of a case from one that is kept aside
+# until the case has been done again.
 outcomes = Table(
     "outcomes",
     metadata,
@@ -218,6 +219,29 @@ tallies = Table(
     Column("calls", BigInteger, nullable=False),
     Column("cached", BigInteger, nullable=False, server_default="0"),
     sqlite_with_rowid=False,
+)
+
+# What people judged, beside the scorers. Nothing here is ever changed: what a person says later
+# about the same score has a higher `revision`, and the highest counts.
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("run_id", ForeignKey("runs.id"), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("scorer", String(64), nullable=False),  # its key
+    Column("revision", Integer, nullable=False),  # 1, 2, …
+    Column("value", Float),  # None: what was said before is withdrawn
+    Column("label", Text),
+    Column("reason", Text, nullable=False),
+    Column("author", Text, nullable=False),  # for people
+    Column("user_id", Identifier),  # whose key it was; None: the machine's operator
+    Column("key_id", Identifier),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("run_id", "position", "epoch", "scorer", "revision"),
+    Index(None, "workspace_id", "id"),
 )
 
 # Heartbeats of worker processes; not a customer's data, so without a workspace.

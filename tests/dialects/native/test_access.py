@@ -94,7 +94,7 @@ async def test_another_workspace_sees_nothing_of_ours(
     ):
         assert (await client.get(path.replace("/events", ""))).status_code == 200, path
         problem(await stranger.get(path), 404)
-    for verb in ("cancel", "resume", "retry-failed"):
+    for verb in ("cancel", "resume", "retry-failed", "rescore"):
         problem(await stranger.post(f"/runs/{run_id}/{verb}"), 404)
     for path in ("/evaluations", "/datasets", "/runs", f"/runs?evaluation={started['id']}"):
         assert (await stranger.get(path)).json()["data"] == []

@@ -37,6 +37,7 @@ EXPECTED = {
     "/runs/{run_id}/resume": {"post"},
     "/runs/{run_id}/retry-failed": {"post"},
     "/runs/{run_id}/reproduce": {"post"},
+    "/runs/{run_id}/rescore": {"post"},
     "/runs/{run_id}/events": {"get"},
     "/runs/{run_id}/outcomes": {"get"},
     "/runs/{run_id}/outcomes/{position}/images/{number}": {"get"},
@@ -89,7 +90,7 @@ async def test_every_operation_says_its_key_its_answers_and_its_errors(
                 assert operation["security"], where
                 assert "401" in operation["responses"], where
             if method == "post" and not path.endswith(
-                ("cancel", "resume", "failed", "rotate", "reproduce")
+                ("cancel", "resume", "failed", "rotate", "reproduce", "rescore")
             ):
                 assert operation["requestBody"]["required"], where
 

@@ -42,10 +42,10 @@ WRITE = problems(400, 401, 403, 404, 409, 413, 415, 422, 500, 503, 507)
 """Errors of a route that changes something."""
 
 
-def json_body(name: str) -> dict[str, Any]:
+def json_body(name: str, *, required: bool = True) -> dict[str, Any]:
     """A request body of one of the schemas, for a route that reads it by itself."""
-    schema = {"$ref": _SCHEMAS + name}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+    content = {"application/json": {"schema": {"$ref": _SCHEMAS + name}}}
+    return {"requestBody": {"required": required, "content": content}}
 
 
 UPLOAD_BODY: dict[str, Any] = {
@@ -79,6 +79,9 @@ UPLOAD_BODY: dict[str, Any] = {
 }
 
 
+_READ = (wire.NewKey, wire.Rescoring)  # by routes that read their body themselves
+
+
 class Described(FastAPI):
     """A FastAPI application whose OpenAPI document also holds the schemas of what it reads by
     itself: evaluations, keys and problems."""
@@ -89,7 +92,7 @@ class Described(FastAPI):
             document = super().openapi()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
             _, ours = models_json_schema(
-                [(wire.Problem, "serialization"), (wire.NewKey, "validation")],
+                [(wire.Problem, "serialization"), *((read, "validation") for read in _READ)],
                 ref_template=_SCHEMAS + "{model}",
             )
             schemas.update(ours["$defs"])

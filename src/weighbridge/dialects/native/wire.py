@@ -136,6 +136,27 @@ class Run(Sent):
     duration_s: float | None = Field(description="Seconds from start to end, or until now.")
 
 
+class Rescoring(Received):
+    """How the answers of a run are scored again. All of it may be left out."""
+
+    scorers: list[Any] | None = Field(
+        None, description="As an evaluation has them; those of the run when left out."
+    )
+    judge: Text | None = Field(
+        None,
+        min_length=1,
+        max_length=500,
+        description="The model that judges where a scorer names none; without `scorers`, in place "
+        "of any one model that they name, too.",
+    )
+    name: Text | None = Field(
+        None, min_length=1, max_length=200, description="For people; that of the run's evaluation."
+    )
+    budget: dict[str, Any] | None = Field(
+        None, description="Where to stop, as an evaluation has it; what the run had cost is not in."
+    )
+
+
 class EvaluationWithRuns(Evaluation):
     """An evaluation with its runs, one for each model."""
 
@@ -482,6 +503,14 @@ class RunsQuery(PageQuery):
         None, pattern="^eval_[0-9a-z]{26}$", description="Only runs of this evaluation."
     )
     status: RunState | None = Field(None, description="Only runs in this state.")
+
+
+class RetryQuery(Received):
+    """What is done again."""
+
+    ungraded: bool = Field(
+        False, description="Have answers without a usable verdict scored again, too."
+    )
 
 
 class OutcomesQuery(PageQuery):

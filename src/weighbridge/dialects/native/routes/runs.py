@@ -12,7 +12,7 @@ from weighbridge.core.caller import Caller
 from weighbridge.core.run import Run
 from weighbridge.dialects.native import answers, translate, wire
 from weighbridge.dialects.native.access import CallerHere, Id, IdempotencyKey, ServicesHere
-from weighbridge.dialects.native.description import READ, WRITE
+from weighbridge.dialects.native.description import READ, WRITE, json_body
 from weighbridge.dialects.native.errors import from_error
 from weighbridge.errors import WeighbridgeError
 from weighbridge.services.runs import RunView
@@ -86,17 +86,48 @@ async def retry_failed(
     services: ServicesHere,
     caller: CallerHere,
     run_id: Id,
-    _query: Annotated[wire.NoQuery, Query()],
+    query: Annotated[wire.RetryQuery, Query()],
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
-    """Ask the cases of an ended run again that failed for good; the others stay as they are."""
+    """Do the cases of an ended run again that failed for good; the others stay as they are. A model
+    is not asked again for an answer that is there: only the missing verdicts are."""
     return await _moved(
         request,
         services,
         caller,
         idempotency_key,
-        lambda: services.runs.retry_failed(caller, run_id),
+        lambda: services.runs.retry_failed(caller, run_id, ungraded=query.ungraded),
+        b"ungraded" if query.ungraded else b"",
     )
+
+
+@router.post(
+    "/{run_id}/rescore",
+    status_code=201,
+    response_model=wire.EvaluationWithRuns,
+    responses=WRITE,
+    openapi_extra=json_body("Rescoring", required=False),
+)
+async def rescore_run(
+    request: Request,
+    services: ServicesHere,
+    caller: CallerHere,
+    run_id: Id,
+    _query: Annotated[wire.NoQuery, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Score the stored answers of an ended run again, by other scorers or another judge: a new
+    evaluation with a run of its own. The model is not asked again."""
+    body = await request.body()
+    asked = await answers.read_body(request, wire.Rescoring) if body else wire.Rescoring()
+    changes = asked.model_dump(exclude_none=True)
+
+    async def start() -> wire.EvaluationWithRuns:
+        started = await services.evaluations.rescore(caller, run_id, changes)
+        views = await services.runs.views(caller, evaluation_id=started.evaluation.id)
+        return translate.with_runs(started.evaluation, views, now())
+
+    return await answers.idempotently(request, services, caller, idempotency_key, body, start, 201)
 
 
 @router.post(
@@ -177,9 +208,10 @@ async def _moved(
     caller: Caller,
     idempotency_key: str | None,
     move: Callable[[], Awaitable[Run]],
+    how: bytes = b"",
 ) -> Response:
     async def moved() -> wire.Run:
         run = await move()
         return translate.from_run(await services.runs.view(caller, run.id), now())
 
-    return await answers.idempotently(request, services, caller, idempotency_key, b"", moved)
+    return await answers.idempotently(request, services, caller, idempotency_key, how, moved)

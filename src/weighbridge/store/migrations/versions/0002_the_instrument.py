@@ -1,5 +1,5 @@
 """The instrument: what came with an answer, what a report breaks its metrics down into, a cache of
-replies."""
+replies, and what people judged."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -47,10 +47,42 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace_id", "key", name="pk_replies"),
     )
     op.create_index("ix_replies_last_used_at", "replies", ["last_used_at"])
+    op.create_table(
+        "overrides",
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("workspace_id", sa.String(64), nullable=False),
+        sa.Column("run_id", sa.String(64), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("epoch", sa.Integer(), nullable=False),
+        sa.Column("scorer", sa.String(64), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("value", sa.Float(), nullable=True),
+        sa.Column("label", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("user_id", sa.String(64), nullable=True),
+        sa.Column("key_id", sa.String(64), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_overrides")),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_overrides_workspace_id")
+        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_overrides_run_id")),
+        sa.UniqueConstraint(
+            "run_id",
+            "position",
+            "epoch",
+            "scorer",
+            "revision",
+            name=op.f("uq_overrides_run_id_position_epoch_scorer_revision"),
+        ),
+    )
+    op.create_index(op.f("ix_overrides_workspace_id_id"), "overrides", ["workspace_id", "id"])
 
 
 def downgrade() -> None:
     """Back."""
+    op.drop_table("overrides")
     op.drop_table("dataset_tags")
     with op.batch_alter_table("datasets") as batch:
         batch.drop_constraint(op.f("uq_datasets_workspace_id_name_version"), type_="unique")
