@@ -110,6 +110,23 @@ def test_a_run_is_found_exported_and_done_again(client: Client, tmp_path: Path) 
     assert client.runs.wait(again.run.id, wait_s=60).metrics == run.metrics
 
 
+def test_runs_are_compared_and_what_flipped_is_listed(client: Client) -> None:
+    done = client.evaluations.create_and_wait(
+        {**SPEC, "model": None, "models": ["parrot", "cat"]}, cases=ROWS, wait_s=60
+    )
+    a, b = (run.id for run in done.runs)
+    comparison = client.runs.compare(a, b)
+    (difference,) = comparison.differences
+    assert (difference.n, difference.scorer) == (3, "exact")
+    flips = list(client.runs.flips(a, b, "exact"))
+    assert len(flips) == difference.up + difference.down > 0
+    (trace,) = comparison.plot().data
+    assert list(trace.x) == [difference.difference]
+    assert trace.marker.symbol == ("circle-open",)
+    with pytest.raises(Invalid, match="scorer"):
+        client.runs.compare(a, b, scorers=["f1"])
+
+
 def test_what_the_server_refuses_is_raised_as_what_it_is(client: Client, url: str) -> None:
     with pytest.raises(InvalidFields) as refused:
         client.evaluations.create(SPEC, cases=ROWS, epochs=0, scorers=["exakt"])

@@ -24,12 +24,13 @@ from weighbridge.dialects.native.wire import (
 )
 from weighbridge.sdk.blocking import Client
 from weighbridge.sdk.client import AsyncClient
-from weighbridge.sdk.results import AsyncOutcomes, Outcomes, Report
+from weighbridge.sdk.results import AsyncOutcomes, Comparison, Outcomes, Report
 
 __all__ = [
     "AsyncClient",
     "AsyncOutcomes",
     "Client",
+    "Comparison",
     "Dataset",
     "EvaluationWithRuns",
     "Metric",

@@ -6,7 +6,7 @@ works where a loop is running already (a notebook).
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -15,7 +15,7 @@ from weighbridge.core.outcome import Status
 from weighbridge.core.run import RunState
 from weighbridge.dialects.native import wire
 from weighbridge.sdk.client import AsyncClient, OnProgress
-from weighbridge.sdk.results import Outcomes, Report
+from weighbridge.sdk.results import Comparison, Outcomes, Report
 
 Result = TypeVar("Result")
 
@@ -177,6 +177,19 @@ class Runs:
     def reproduce(self, run_id: str) -> wire.Reproduction:
         """Queue a run that does the same again."""
         return self._client.wait(self._async.reproduce(run_id))
+
+    def compare(
+        self,
+        *run_ids: str,
+        scorers: Sequence[str] = (),
+        level: float = 0.95,
+    ) -> Comparison:
+        """As `AsyncRuns.compare`."""
+        return self._client.wait(self._async.compare(*run_ids, scorers=scorers, level=level))
+
+    def flips(self, a: str, b: str, scorer: str, *, direction: str = "all") -> Iterator[wire.Flip]:
+        """As `AsyncRuns.flips`."""
+        return self._client.each(self._async.flips(a, b, scorer, direction=direction))
 
     def report(self, run_id: str) -> Report:
         """What it came to, or has come to so far."""

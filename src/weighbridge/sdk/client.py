@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from weighbridge.dialects.native import wire
 from weighbridge.errors import Invalid
 from weighbridge.sdk.connection import Connection, open_http, quoted
 from weighbridge.sdk.following import follow_run
-from weighbridge.sdk.results import AsyncOutcomes, Report, rows_of
+from weighbridge.sdk.results import AsyncOutcomes, Comparison, Report, rows_of
 
 OnProgress = Callable[[wire.Run], object]
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -205,6 +205,35 @@ class AsyncRuns:
         """Queue a run that does the same again."""
         path = f"runs/{quoted(run_id)}/reproduce"
         return wire.Reproduction.model_validate(await self._client.connection.json("POST", path))
+
+    async def compare(
+        self,
+        *run_ids: str,
+        scorers: Sequence[str] = (),
+        level: float = 0.95,
+    ) -> Comparison:
+        """Two to twenty runs on the cases that they share, the first one being the baseline.
+
+        Args:
+            scorers: keys; by default all that every run has. level: of the intervals, 0 to 1.
+
+        Raises:
+            Invalid: they share no case, or no scorer.
+        """
+        params = [("run", run_id) for run_id in run_ids]
+        params += [*(("scorer", key) for key in scorers), ("level", str(level))]
+        return Comparison.model_validate(
+            await self._client.connection.json("GET", "compare", params=params)
+        )
+
+    async def flips(
+        self, a: str, b: str, scorer: str, *, direction: str = "all"
+    ) -> AsyncIterator[wire.Flip]:
+        """The cases whose scores differ between two runs (`up`, `down` or `all`), fetched a page
+        at a time."""
+        params = {"a": a, "b": b, "scorer": scorer, "direction": direction}
+        async for item in _pages(self._client, "compare/flips", params):
+            yield wire.Flip.model_validate(item)
 
     async def report(self, run_id: str) -> Report:
         """What it came to, or has come to so far."""

@@ -49,6 +49,45 @@ def metrics_figure(metrics: Mapping[str, Sequence[wire.Metric]]) -> go.Figure:
     return figure
 
 
+def differences_figure(comparison: wire.Comparison) -> go.Figure:
+    """Differences with their intervals, a row for each pair of runs and scorer, beside the line of
+    no difference; those that cannot be told from it are hollow."""
+    models = {run.id: f"{run.model} ({run.id[-6:]})" for run in comparison.runs}
+    shown = [one for one in comparison.differences if one.difference is not None]
+    figure = go.Figure(
+        go.Scatter(
+            mode="markers",
+            x=[one.difference for one in shown],
+            y=[f"{one.scorer}: {models[one.b]} - {models[one.a]}" for one in shown],
+            marker={
+                "size": 9,
+                "symbol": ["circle" if one.different else "circle-open" for one in shown],
+            },
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [_arm(one.high, one.difference) for one in shown],
+                "arrayminus": [_arm(one.difference, one.low) for one in shown],
+            },
+            text=[
+                f"{one.difference:+.3f}, p = {one.p_adjusted}, {one.n} cases, "
+                f"{one.up} up, {one.down} down ({one.test})"
+                for one in shown
+            ],
+            hovertemplate="%{text}<extra></extra>",
+        )
+    )
+    figure.add_vline(x=0, line_dash="dot")
+    figure.update_layout(
+        template="plotly_white",
+        height=_MARGIN_PIXELS + _ROW_PIXELS * max(1, len(shown)),
+        xaxis_title=f"difference, with its {comparison.level:.0%} interval",
+        yaxis={"autorange": "reversed", "type": "category"},
+        margin={"l": 10, "r": 10, "t": 30, "b": 40},
+    )
+    return figure
+
+
 def _arm(end: float | None, start: float | None) -> float:
     return 0.0 if end is None or start is None else end - start
 

@@ -45,6 +45,20 @@ class Report(wire.Report):
         return figure
 
 
+class Comparison(wire.Comparison):
+    """Runs compared on the cases that they share."""
+
+    def plot(self) -> "go.Figure":
+        """Every difference with its interval, as a Plotly figure.
+
+        Raises:
+            ImportError: Plotly is not installed (`pip install 'weighbridge[plots]'`).
+        """
+        figures = importlib.import_module("weighbridge.sdk.figures")
+        figure: go.Figure = figures.differences_figure(self)
+        return figure
+
+
 class AsyncOutcomes:
     """The outcomes of a run, in the order of the data set. Iterate over it, page after page, or
     take all of them as a table.
