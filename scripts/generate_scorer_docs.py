@@ -111,13 +111,14 @@ def _parts(scorer: Any) -> tuple[str, dict[str, str]]:
 
 
 def _type_name(hint: Any) -> str:
-    names = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    names = {str: "text", int: "whole number", float: "number", bool: "true or false", Any: "JSON"}
     if hint in names:
         return names[hint]
-    if get_origin(hint) is dict:
-        return "object"
     if get_origin(hint) is tuple:
         return f"list of {_type_name(get_args(hint)[0])}"
+    if get_origin(hint) is dict:
+        kind, value = get_args(hint)
+        return "object" if value is Any else f"object {_type_name(kind)} → {_type_name(value)}"
     arguments = [argument for argument in get_args(hint) if argument is not type(None)]
     if str(get_origin(hint)) == "typing.Literal":
         return ", ".join(f"`{argument}`" for argument in arguments)
@@ -125,7 +126,7 @@ def _type_name(hint: Any) -> str:
 
 
 def _shown(default: object) -> str:
-    if default is None:
+    if default is None or default == ():
         return ""
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 

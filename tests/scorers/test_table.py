@@ -21,6 +21,7 @@ from weighbridge.scorers.text import Exact, Regex
 # Scorers that mean nothing without these options.
 NEEDED: dict[str, dict[str, Any]] = {
     "classify": {"labels": ["a", "b"]},
+    "label": {"labels": ["yes", "no"]},
     "jury": {"models": ["a", "b"]},
 }
 
@@ -75,6 +76,11 @@ def test_the_spec_holds_only_what_differs_from_the_defaults() -> None:
         ("choice", {"choices": 2.5}, "choices", "integer"),
         ("regex", {"pattern": "("}, "pattern", "RE2 refuses"),
         ("regex", {"pattern": 5}, "pattern", "string"),
+        ("label", {}, "labels", "two labels or more"),
+        ("label", {"labels": "yes"}, "labels", "list|tuple|array"),
+        ("json_schema", {"schema": {"type": "objekt"}}, "schema", "/type"),
+        ("length", {"least": 3, "most": 2}, "most", "at least `least`"),
+        ("edit", {"threshold": 2}, "threshold", "0 to 1"),
     ],
 )
 def test_a_bad_spec_is_refused_with_the_option_at_fault(
@@ -119,6 +125,7 @@ def test_a_scorer_of_an_installed_package_is_found_by_its_entry_point(
 def test_the_scorers_load_nothing_heavy() -> None:
     script = (
         "import sys, weighbridge.scorers; "
-        "sys.exit(bool({'numpy', 'scipy', 'pandas', 'pyarrow', 'aiohttp'} & set(sys.modules)))"
+        "sys.exit(bool({'numpy', 'scipy', 'pandas', 'pyarrow', 'aiohttp', 'sacrebleu', 'nltk', "
+        "'rapidfuzz', 'jsonschema_rs'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

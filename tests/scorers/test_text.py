@@ -1,14 +1,25 @@
 """Text scorers: what counts as equal, included, found and overlapping."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.core.outcome import Outcome, Scored, Ungraded
+from weighbridge.core.case import Case
+from weighbridge.core.outcome import Answer, Outcome, Scored, Ungraded, Usage
 from weighbridge.scorers.base import Scorer
-from weighbridge.scorers.text import F1, Exact, Includes, Regex, squad_words, word_f1
+from weighbridge.scorers.text import (
+    F1,
+    Exact,
+    Includes,
+    Length,
+    Regex,
+    StartsWith,
+    squad_words,
+    word_f1,
+)
 
 Grade = Callable[..., Outcome]
 words = st.lists(st.sampled_from(["cat", "dog", "eel", "fox"]), max_size=6)
@@ -39,6 +50,24 @@ def value(outcome: Outcome) -> float:
         (Exact(ignore_punctuation=True), "“Paris!”", "Paris", 1),
         (Exact(ignore_punctuation=True), "don't", "dont", 1),
         (Exact(ignore_punctuation=True), "Paris", "London", 0),
+        (Includes(require="all"), "a cat, a Dog", ["cat", "dog"], 1),
+        (Includes(require="all"), "a cat", ["cat", "dog"], 0),
+        (StartsWith(), " Yes, it is.", "Yes", 1),
+        (StartsWith(), "Well, yes", "yes", 0),
+        (StartsWith(), "yes", "Yes", 0),
+        (StartsWith(ignore_case=True), "YES!", ["no", "yes"], 1),
+        (StartsWith(), "nothing", "no", 1),
+        (StartsWith(whole_words=True), "nothing", "no", 0),
+        (StartsWith(whole_words=True), "no: nothing", "no", 1),
+        (StartsWith(whole_words=True), "no", "no", 1),
+        (StartsWith(), "", "no", 0),
+        (Length(most=2), " two words ", None, 1),
+        (Length(most=2), "three words here", None, 0),
+        (Length(least=2), "one", None, 0),
+        (Length("characters", 4, 4), "cafe\u0301", None, 1),
+        (Length("lines", most=2), "one\n\n \ntwo\n", None, 1),
+        (Length(), "", None, 0),
+        (Length(), "five words are in here", None, 5),
         (Includes(), "It is PARIS, of course", "Paris", 1),
         (Includes(), "It is London", "Paris", 0),
         (Includes(), "It is London", ["Paris", "London"], 1),
@@ -152,3 +181,12 @@ def test_a_pattern_that_cannot_work_is_refused_with_the_reason(
 
 def test_a_pattern_made_to_take_forever_does_not(grade: Grade) -> None:
     assert value(grade(Regex("^(a+)+$"), "a" * 50_000 + "b")) == 0
+
+
+def test_tokens_are_as_the_endpoint_counted_them() -> None:
+    case = Case(0, "0", {})
+    counted = Answer("x", usage=Usage(output_tokens=7))
+    assert asyncio.run(Length("tokens").score(counted, case)) == Scored(7.0)
+    found = asyncio.run(Length("tokens", most=7).score(counted, case))
+    assert found == Scored(1.0, None, "7 tokens")
+    assert isinstance(asyncio.run(Length("tokens").score(Answer("x"), case)), Ungraded)

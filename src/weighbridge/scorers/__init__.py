@@ -12,10 +12,15 @@ from weighbridge.scorers.choice import Choice
 from weighbridge.scorers.classify import Classify
 from weighbridge.scorers.judge import RubricJudge
 from weighbridge.scorers.jury import Jury
+from weighbridge.scorers.labels import Label
 from weighbridge.scorers.numbers import Numeric
 from weighbridge.scorers.options import OptionError, changed_options, check_options
 from weighbridge.scorers.pairwise import Pairwise
-from weighbridge.scorers.text import F1, Exact, Includes, Regex
+from weighbridge.scorers.similarity import Cosine, Edit
+from weighbridge.scorers.structure import JsonMatch, JsonSchema
+from weighbridge.scorers.summaries import Rouge
+from weighbridge.scorers.text import F1, Exact, Includes, Length, Regex, StartsWith
+from weighbridge.scorers.translation import Bleu, Chrf, Ter
 
 __all__ = [
     "SCORERS",
@@ -34,14 +39,25 @@ __all__ = [
 SCORERS: dict[str, type[AnyScorer]] = {
     "exact": Exact,
     "includes": Includes,
+    "starts_with": StartsWith,
     "regex": Regex,
     "numeric": Numeric,
     "choice": Choice,
+    "label": Label,
     "f1": F1,
     "judge": RubricJudge,
     "classify": Classify,
     "pairwise": Pairwise,
     "jury": Jury,
+    "bleu": Bleu,
+    "chrf": Chrf,
+    "ter": Ter,
+    "rouge": Rouge,
+    "edit": Edit,
+    "cosine": Cosine,
+    "json_schema": JsonSchema,
+    "json_match": JsonMatch,
+    "length": Length,
 }
 """Every scorer that comes with weighbridge, by its name in an evaluation."""
 

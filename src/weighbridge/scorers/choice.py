@@ -108,9 +108,9 @@ class Choice:
             return letters[place] if 0 <= place < len(letters) else None
         if not isinstance(target, str):
             return None
-        wanted = _plain(target)
+        wanted = plain_words(target)
         for letter, text in texts.items():
-            if wanted and _plain(text) == wanted:
+            if wanted and plain_words(text) == wanted:
                 return letter
         return _only_letter(target, letters) or _leading_letter(target, letters)
 
@@ -153,8 +153,10 @@ def read_choice(answer: str, letters: str, texts: dict[str, str]) -> tuple[str |
     text = normal_form(answer).strip()
     if letter := _only_letter(text, letters):
         return letter, "the answer is only this letter"
-    plain = _plain(text)
-    if same := [letter for letter, option in texts.items() if plain and _plain(option) == plain]:
+    plain = plain_words(text)
+    if same := [
+        letter for letter, option in texts.items() if plain and plain_words(option) == plain
+    ]:
         return (same[0], "the answer is this option's text") if len(same) == 1 else _several(same)
     if letter := _stated_letter(text, letters):
         return letter, "the answer says so"
@@ -163,7 +165,7 @@ def read_choice(answer: str, letters: str, texts: dict[str, str]) -> tuple[str |
     marked = _distinct(_patterns(letters).marked.findall(text))
     if len(marked) == 1:
         return marked[0], "the only letter in brackets or bold"
-    named = _named_options(plain, texts)
+    named = named_options(plain, texts)
     if len(named) == 1:
         return named[0], "the only option whose text is in the answer"
     alone = _distinct(_patterns(letters).alone.findall(text))
@@ -262,14 +264,18 @@ def _leading_letter(text: str, letters: str) -> str | None:
     return letter if in_front <= {letter} else None
 
 
-def _named_options(plain: str, texts: dict[str, str]) -> list[str]:
-    """Letters of the options whose whole text stands in the answer, those within a longer option
-    that stands there left out (`eating` in `quit eating`)."""
+def named_options(plain: str, texts: dict[str, str]) -> list[str]:
+    """Names of the options whose whole text stands in the answer, those within a longer option
+    that stands there left out (`eating` in `quit eating`).
+
+    Args:
+        plain: the answer, as `plain_words` gives it. texts: name → text of each option.
+    """
     padded = f" {plain} "
     found = {
         letter: words
         for letter, option in texts.items()
-        if (words := _plain(option)) and f" {words} " in padded
+        if (words := plain_words(option)) and f" {words} " in padded
     }
     return [
         letter
@@ -278,7 +284,8 @@ def _named_options(plain: str, texts: dict[str, str]) -> list[str]:
     ]
 
 
-def _plain(text: str) -> str:
+def plain_words(text: str) -> str:
+    """`text` without case, punctuation and surplus white space, for comparing words."""
     return " ".join(without_punctuation(normal_form(text).casefold()).split())
 
 

@@ -72,9 +72,11 @@ class Includes:
 
     Attributes:
         ignore_case: upper and lower case are the same.
+        require: of a list as target, whether `any` of its members is enough or `all` must be there.
     """
 
     ignore_case: bool = True
+    require: Literal["any", "all"] = "any"
 
     name: ClassVar[str] = "includes"
     version: ClassVar[int] = 1
@@ -90,11 +92,114 @@ class Includes:
         if not wanted:
             return NO_REFERENCE
         said = self._compared(answer.text)
-        return _RIGHT if any(text in said for text in wanted) else _WRONG
+        if self.require == "any":
+            return _RIGHT if any(text in said for text in wanted) else _WRONG
+        missing = [text for text in wanted if text not in said]
+        return Scored(0.0, None, f"missing: {', '.join(missing)[:500]}") if missing else _RIGHT
 
     def _compared(self, text: str) -> str:
         text = normal_form(text)
         return text.casefold() if self.ignore_case else text
+
+
+@dataclass(frozen=True, slots=True)
+class StartsWith:
+    """1 when the answer begins with the reference, else 0.
+
+    White space around either is left out. A list as target means any of its members.
+
+    Attributes:
+        ignore_case: upper and lower case are the same.
+        whole_words: the reference must end where a word ends (`no` does not begin `nothing`).
+    """
+
+    ignore_case: bool = False
+    whole_words: bool = False
+
+    name: ClassVar[str] = "starts_with"
+    version: ClassVar[int] = 1
+    metric: ClassVar[Literal["accuracy", "mean"]] = "accuracy"
+    needs_target: ClassVar[bool] = True
+
+    async def score(self, answer: Answer, case: Case) -> Outcome:
+        """Grade by the beginning."""
+        accepted = references(case.target)
+        if isinstance(accepted, Ungraded):
+            return accepted
+        wanted = [text for one in accepted if (text := self._compared(one))]
+        if not wanted:
+            return NO_REFERENCE
+        said = self._compared(answer.text)
+        return _RIGHT if any(self._begins(said, text) for text in wanted) else _WRONG
+
+    def _begins(self, said: str, text: str) -> bool:
+        if not said.startswith(text):
+            return False
+        after = said[len(text) : len(text) + 1]
+        return not self.whole_words or not (after.isalnum() and text[-1].isalnum())
+
+    def _compared(self, text: str) -> str:
+        text = normal_form(text).strip()
+        return text.casefold() if self.ignore_case else text
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """1 when the answer is as long as was asked for, else 0; without bounds the length itself.
+
+    White space around the answer is not counted.
+
+    Attributes:
+        unit: `characters` (Unicode's), `words` (split at white space), `lines` (those with
+            something in them) or `tokens` (output tokens as the endpoint counted them, of all tries
+            and of what it thought without saying; ungraded where it does not count).
+        least: the fewest; unset: no such bound.
+        most: the most; unset: no such bound.
+    """
+
+    unit: Literal["characters", "words", "lines", "tokens"] = "words"
+    least: int | None = None
+    most: int | None = None
+
+    name: ClassVar[str] = "length"
+    version: ClassVar[int] = 1
+    needs_target: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        for option, bound in (("least", self.least), ("most", self.most)):
+            if bound is not None and bound < 0:
+                raise OptionError(option, f"must be 0 or more, not {bound}")
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise OptionError("most", f"must be at least `least`, which is {self.least}")
+
+    @property
+    def metric(self) -> Literal["accuracy", "mean"]:
+        """`accuracy` with a bound."""
+        return "mean" if self.least is None and self.most is None else "accuracy"
+
+    async def score(self, answer: Answer, case: Case) -> Outcome:  # noqa: ARG002 - the protocol's
+        """Grade by length."""
+        found = self._measured(answer)
+        if found is None:
+            return Ungraded("the endpoint does not say how many tokens the answer has")
+        if self.least is None and self.most is None:
+            return Scored(float(found))
+        if self.least is not None and found < self.least:
+            return Scored(0.0, None, f"{found} {self.unit}, fewer than {self.least}")
+        if self.most is not None and found > self.most:
+            return Scored(0.0, None, f"{found} {self.unit}, more than {self.most}")
+        return Scored(1.0, None, f"{found} {self.unit}")
+
+    def _measured(self, answer: Answer) -> int | None:
+        text = answer.text.strip()
+        match self.unit:
+            case "characters":
+                return len(normal_form(text))
+            case "words":
+                return len(text.split())
+            case "lines":
+                return sum(1 for line in text.splitlines() if line.strip())
+        return answer.usage.output_tokens or None
 
 
 @dataclass(frozen=True, slots=True)
