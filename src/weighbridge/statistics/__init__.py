@@ -8,13 +8,25 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from weighbridge.statistics.intervals import Interval, proportion_interval
-from weighbridge.statistics.results import PairedComparison, UnpairedComparison
+from weighbridge.statistics.results import (
+    Agreement,
+    CorrectedMean,
+    LabelAgreement,
+    PairedComparison,
+    Reliability,
+    UnpairedComparison,
+)
 from weighbridge.statistics.sequential import ConfidenceSequence, cases_until_narrow
 
 __all__ = [
+    "Agreement",
     "ConfidenceSequence",
+    "CorrectedMean",
     "Interval",
+    "Jury",
+    "LabelAgreement",
     "PairedComparison",
+    "Reliability",
     "UnpairedComparison",
     "bootstrap_mean_interval",
     "cases_until_narrow",
@@ -23,6 +35,8 @@ __all__ = [
     "compare_paired",
     "compare_unpaired",
     "holm",
+    "judge_agreement",
+    "judge_corrected_mean",
     "letters",
     "mean_interval",
     "proportion_interval",
@@ -32,7 +46,7 @@ __all__ = [
 
 
 def _later(module: str, name: str) -> Callable[..., Any]:
-    """The function of that module, which is loaded by the first call."""
+    """The function (or class, to be made) of that module, which is loaded by the first call."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         loaded = importlib.import_module(f"weighbridge.statistics.{module}")
@@ -44,6 +58,7 @@ def _later(module: str, name: str) -> Callable[..., Any]:
 
 
 if TYPE_CHECKING:
+    from weighbridge.statistics.agreement import Jury, judge_agreement
     from weighbridge.statistics.bootstrap import bootstrap_mean_interval
     from weighbridge.statistics.clustered import (
         clustered_mean_interval,
@@ -53,14 +68,18 @@ if TYPE_CHECKING:
     from weighbridge.statistics.multiplicity import holm, letters
     from weighbridge.statistics.paired import compare_paired
     from weighbridge.statistics.power import sample_size_for, smallest_detectable_difference
+    from weighbridge.statistics.prediction_powered import judge_corrected_mean
     from weighbridge.statistics.unpaired import compare_unpaired
 else:
+    Jury = _later("agreement", "Jury")
     bootstrap_mean_interval = _later("bootstrap", "bootstrap_mean_interval")
     clustered_mean_interval = _later("clustered", "clustered_mean_interval")
     clustered_proportion_interval = _later("clustered", "clustered_proportion_interval")
     compare_paired = _later("paired", "compare_paired")
     compare_unpaired = _later("unpaired", "compare_unpaired")
     holm = _later("multiplicity", "holm")
+    judge_agreement = _later("agreement", "judge_agreement")
+    judge_corrected_mean = _later("prediction_powered", "judge_corrected_mean")
     letters = _later("multiplicity", "letters")
     mean_interval = _later("means", "mean_interval")
     sample_size_for = _later("power", "sample_size_for")

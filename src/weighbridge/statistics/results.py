@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+from weighbridge.statistics.intervals import Interval
+
 
 @dataclass(frozen=True, slots=True)
 class PairedComparison:
@@ -64,3 +66,104 @@ class UnpairedComparison:
     n_a: int
     n_b: int
     smallest_detectable: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedMean:
+    """A judge's mean, corrected by people's labels.
+
+    Attributes:
+        estimate: the corrected mean; None with a `reason`.
+        low, high: ends of its confidence interval; None with a `reason`.
+        level: confidence level.
+        raw: the judge's own mean over all cases; None without cases.
+        human: people's mean over the cases they labelled; None without labels.
+        n_human, n_judged: cases with a label, and all cases.
+        weight: how far the judge is relied on, from 0 (labels alone) to 1; λ in the formula.
+        method: `ppi++`.
+        sampling_p_value: of the labelled cases being like the others in the judge's eyes; a small
+            one says that they are no random sample, a large one does not say that they are.
+        reason: why there is no number.
+    """
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    level: float
+    raw: float | None
+    human: float | None
+    n_human: int
+    n_judged: int
+    weight: float | None
+    method: str
+    sampling_p_value: float | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelAgreement:
+    """How well a judge finds one label, people's being the truth.
+
+    Attributes:
+        label: the label.
+        precision, recall: shares of right ones among the judge's, and of found ones among people's;
+            None without any.
+        precision_interval, recall_interval: Wilson's.
+        f1: their harmonic mean; None when people and judge never gave the label.
+        human, judge: how often each gave it.
+    """
+
+    label: str
+    precision: float | None
+    precision_interval: Interval
+    recall: float | None
+    recall_interval: Interval
+    f1: float | None
+    human: int
+    judge: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A judge beside people, on the cases both have graded.
+
+    Attributes:
+        n: cases.
+        accuracy: share in which they agree; None without cases.
+        accuracy_interval: Wilson's.
+        kappa: Cohen's, agreement beyond that of chance, weighted if asked for; None when both gave
+            one and the same label throughout, as then chance alone would agree.
+        kappa_interval: its interval; without ends when there is no kappa.
+        confusion: (people's label, the judge's) → cases.
+        labels: in their order.
+    """
+
+    n: int
+    accuracy: float | None
+    accuracy_interval: Interval
+    kappa: float | None
+    kappa_interval: Interval
+    confusion: dict[tuple[str, str], int]
+    labels: tuple[LabelAgreement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How far several judges agree with each other.
+
+    Attributes:
+        alpha: Krippendorff's: 1 agree throughout, 0 as chance would, below 0 against each other;
+            None when there is nothing to compare or no value but one was ever given.
+        low, high: ends of its bootstrap interval over units; None when there is no alpha or the
+            patterns of votes are too many.
+        level: confidence level.
+        units: those with at least two votes; the others do not count.
+        votes: of these units.
+    """
+
+    alpha: float | None
+    low: float | None
+    high: float | None
+    level: float
+    units: int
+    votes: int
