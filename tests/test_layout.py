@@ -12,7 +12,8 @@ ROOT = Path(weighbridge.__file__).parent
 ALLOWED: dict[str, set[str]] = {
     "core": set(),
     "errors": set(),
-    "settings": set(),
+    "outbound": set(),
+    "settings": {"outbound"},
     "statistics": set(),
     "datasets": set(),
     # A judge asks through `providers.base`, or is the embedded one.
@@ -24,11 +25,14 @@ ALLOWED: dict[str, set[str]] = {
     "spec": {"datasets", "scorers"},
     "specfile": {"spec", "yamltext"},
     "yamltext": set(),
-    "jobs": {"datasets", "providers", "reports", "scorers", "spec", "store"},
-    "services": {"datasets", "jobs", "providers", "reports", "scorers", "spec", "store"},
-    "wiring": {"providers", "services", "settings", "store"},
+    "jobs": {"datasets", "outbound", "providers", "reports", "scorers", "spec", "store"},
+    "services": {
+        *("datasets", "jobs", "outbound", "providers", "reports", "scorers", "spec", "store")
+    },
+    "wiring": {"outbound", "providers", "services", "settings", "store"},
     "dialects": {
-        *("datasets", "jobs", "providers", "reports", "scorers", "services", "spec", "store"),
+        *("datasets", "jobs", "outbound", "providers", "reports", "scorers", "services"),
+        *("spec", "store"),
         "wiring",
     },
     "app": {"dialects", "services", "wiring"},

@@ -14,6 +14,7 @@ from sse_starlette.sse import AppStatus
 from starlette.types import ASGIApp
 
 from weighbridge.app import build_app
+from weighbridge.dialects.native.events import postman_of
 from weighbridge.errors import Invalid
 from weighbridge.settings import Settings
 from weighbridge.wiring import Services, open_services
@@ -61,7 +62,8 @@ async def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
                 if worker is not None:
                     await worker.start()
                 announce(f"listening on {_url(settings.host, listeners[0])}")
-                await _serve_app(build_app(services), listeners, stop, worker)
+                async with postman_of(services):
+                    await _serve_app(build_app(services), listeners, stop, worker)
 
 
 async def _serve_app(

@@ -5,8 +5,10 @@ Each setting is `WEIGHBRIDGE_<NAME>` in the environment and, where `serve` has i
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from weighbridge.outbound.guard import read_networks
 
 
 class Settings(BaseSettings):
@@ -70,4 +72,15 @@ class Settings(BaseSettings):
     cache_max_days: int = Field(
         0, ge=0, description="Days after which a reply that nobody used is forgotten. 0: never."
     )
+    allowed_networks: str = Field(
+        "",
+        description="Private networks that webhooks may be sent to all the same, such as "
+        "`10.1.0.0/16, 192.168.7.5`; without it they reach only addresses that everyone can reach.",
+    )
     log_level: str = Field("warning", description="debug, info, warning or error.")
+
+    @field_validator("allowed_networks")
+    @classmethod
+    def _check_networks(cls, text: str) -> str:
+        read_networks(text)
+        return text

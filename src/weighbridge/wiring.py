@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from weighbridge.outbound.guard import Guard, read_networks
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import load_models_file
 from weighbridge.providers.model import Models
@@ -19,6 +20,7 @@ from weighbridge.services.keys import Keys
 from weighbridge.services.outcomes import Outcomes
 from weighbridge.services.reports import Reports
 from weighbridge.services.runs import Runs
+from weighbridge.services.webhooks import Webhooks
 from weighbridge.settings import Settings
 from weighbridge.store.engine import Store
 from weighbridge.store.migrate import migrate
@@ -43,6 +45,8 @@ class Services:
     cache: Cache
     comparisons: Comparisons
     flips: Flips
+    guard: Guard
+    webhooks: Webhooks
 
 
 @asynccontextmanager
@@ -70,6 +74,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         ),
     )
     models = Models(catalog)
+    guard = Guard(read_networks(settings.allowed_networks))
     try:
         await migrate(store)
         datasets = Datasets(store)
@@ -90,6 +95,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             cache=Cache(store),
             comparisons=Comparisons(store, runs),
             flips=Flips(store, runs, outcomes),
+            guard=guard,
+            webhooks=Webhooks(store, guard),
         )
     finally:
         await models.close()

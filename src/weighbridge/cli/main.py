@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "worker": ("worker", "Work on the runs of an installation, without serving."),
     "models": ("models", "List the models that evaluations can name."),
     "keys": ("keys", "Make, list, revoke and rotate API keys."),
+    "webhooks": ("webhooks", "Tell others when runs begin and end."),
     "cache": ("cache", "Look at the cache of replies, or empty it."),
     "schema": ("schema", "Print the JSON schema of the evaluation file."),
 }

@@ -6,6 +6,7 @@ import click
 
 from weighbridge.cli.interrupts import Interrupts
 from weighbridge.cli.options import with_settings
+from weighbridge.dialects.native.events import postman_of
 from weighbridge.jobs.worker import Worker
 from weighbridge.settings import Settings
 from weighbridge.wiring import open_services
@@ -38,6 +39,7 @@ async def _work(settings: Settings) -> None:
             await at_work.start()
             click.echo(f"the worker {at_work.id} is at work", err=True)
             try:
-                await stop.wait()
+                async with postman_of(services):
+                    await stop.wait()
             finally:
                 await at_work.stop()

@@ -13,6 +13,7 @@ from weighbridge.core.outcome import Metric, Usage
 from weighbridge.core.run import FINISHED, LEGAL_MOVES, Progress, Run, RunState
 from weighbridge.store.moments import now
 from weighbridge.store.tables import runs, tallies
+from weighbridge.store.webhooks import note_event
 
 
 async def add_run(
@@ -103,7 +104,8 @@ async def move_run(
 ) -> bool:
     """Bring the run into a state, if that is a legal move from where it is.
 
-    One statement, so that of two processes that try, one does it.
+    One statement, so that of two processes that try, one does it. Webhooks are told of it: that
+    they are is written in the same transaction.
 
     Args:
         round_: only as long as the run is in this round: whoever executes it says so, as somebody
@@ -120,7 +122,10 @@ async def move_run(
     result = await connection.execute(
         update(runs).where(_is(run_id, round_), runs.c.state.in_(origins)).values(**values)
     )
-    return result.rowcount == 1
+    if result.rowcount != 1:
+        return False
+    await note_event(connection, run_id, to, reason)
+    return True
 
 
 async def read_state(connection: AsyncConnection, run_id: str) -> tuple[RunState, int]:

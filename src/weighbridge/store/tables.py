@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -265,6 +266,46 @@ replies = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("last_used_at", UtcDateTime, nullable=False),  # to the day
     Index(None, "last_used_at"),
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False, index=True),
+    Column("url", Text, nullable=False),
+    Column("events", Json, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("disabled_reason", Text),
+    Column("secret", Text, nullable=False),  # needed to sign, so it cannot be a hash
+    Column("old_secret", Text),
+    Column("old_until", UtcDateTime),
+    Column("failing_since", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# What is to be told to whom: written in the transaction in which it happened, sent by whichever
+# process claims it.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("webhook_id", ForeignKey("webhooks.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("event", Text, nullable=False),
+    Column("run_id", Identifier),
+    Column("reason", Text),
+    Column("payload", Text),  # None before the first try
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("http_status", Integer),
+    Column("response", Text),
+    Column("error", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("attempted_at", UtcDateTime),
+    Column("next_at", UtcDateTime),  # while a process tries it: when another may
+    Index(None, "state", "next_at"),
 )
 
 idempotency = Table(

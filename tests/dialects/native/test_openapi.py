@@ -25,6 +25,12 @@ EXPECTED = {
     "/keys": {"get", "post"},
     "/keys/{key_id}": {"delete"},
     "/keys/{key_id}/rotate": {"post"},
+    "/webhooks": {"get", "post"},
+    "/webhooks/{webhook_id}": {"get", "patch", "delete"},
+    "/webhooks/{webhook_id}/rotate": {"post"},
+    "/webhooks/{webhook_id}/test": {"post"},
+    "/webhooks/{webhook_id}/deliveries": {"get"},
+    "/webhooks/{webhook_id}/deliveries/{delivery_id}/resend": {"post"},
     "/datasets": {"get", "post"},
     "/datasets/{dataset_id}": {"get"},
     "/datasets/{dataset_id}/rows": {"get"},
@@ -90,7 +96,7 @@ async def test_every_operation_says_its_key_its_answers_and_its_errors(
                 assert operation["security"], where
                 assert "401" in operation["responses"], where
             if method == "post" and not path.endswith(
-                ("cancel", "resume", "failed", "rotate", "reproduce", "rescore")
+                ("cancel", "resume", "failed", "rotate", "reproduce", "rescore", "test", "resend")
             ):
                 assert operation["requestBody"]["required"], where
 

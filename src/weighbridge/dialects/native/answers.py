@@ -13,7 +13,7 @@ from weighbridge.dialects import shared
 from weighbridge.dialects.idempotency import Answered, fingerprint_of, once
 from weighbridge.dialects.native import wire
 from weighbridge.dialects.native.errors import field_problems
-from weighbridge.errors import InvalidFields
+from weighbridge.errors import FieldProblem, InvalidFields
 from weighbridge.wiring import Services
 
 JSON = "application/json"
@@ -80,6 +80,24 @@ async def idempotently(
     result = await once(services.store, caller, key, fingerprint, answered)
     headers = {"Idempotency-Replayed": "true"} if result.replayed else None
     return Response(result.body, result.status, headers, JSON)
+
+
+def refuse_idempotency(key: str | None, secret: str) -> None:
+    """Refuse an `Idempotency-Key` where the answer holds something that is shown once.
+
+    Args:
+        secret: what it holds, in the plural.
+    """
+    if key is not None:
+        raise InvalidFields(
+            [
+                FieldProblem(
+                    "Idempotency-Key",
+                    "not here: the answer could only be repeated if it were stored, and "
+                    f"{secret} are shown once",
+                )
+            ]
+        )
 
 
 async def read_body(request: Request, model: type[Parsed]) -> Parsed:

@@ -79,7 +79,8 @@ UPLOAD_BODY: dict[str, Any] = {
 }
 
 
-_READ = (wire.NewKey, wire.Rescoring)  # by routes that read their body themselves
+# By routes that read their body themselves.
+_READ = (wire.NewKey, wire.Rescoring, wire.NewWebhook, wire.WebhookChange)
 
 
 class Described(FastAPI):

@@ -7,8 +7,10 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from weighbridge.core.caller import Caller
+from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Usage
 from weighbridge.core.run import FINISHED, Progress, Run
+from weighbridge.core.webhook import Delivery, Webhook
 from weighbridge.dialects.native import wire
 from weighbridge.providers.catalog import Listing
 from weighbridge.scorers.base import AnyScorer
@@ -164,6 +166,52 @@ def with_secret(made: tuple[ApiKey, str]) -> wire.KeyWithSecret:
     """A key that was just made, with the key."""
     key, secret = made
     return wire.KeyWithSecret(**dict(from_key(key)), key=secret)
+
+
+def from_webhook(webhook: Webhook) -> wire.Webhook:
+    """A webhook, without its secret."""
+    return wire.Webhook(
+        id=webhook.id,
+        url=webhook.url,
+        events=list(webhook.events),
+        description=webhook.description,
+        enabled=webhook.enabled,
+        disabled_reason=webhook.disabled_reason,
+        failing_since=webhook.failing_since,
+        created_at=webhook.created_at,
+    )
+
+
+def with_webhook_secret(made: tuple[Webhook, str]) -> wire.WebhookWithSecret:
+    """A webhook whose secret was just made, with it."""
+    webhook, secret = made
+    return wire.WebhookWithSecret(**dict(from_webhook(webhook)), secret=secret)
+
+
+def from_delivery(delivery: Delivery) -> wire.Delivery:
+    """One event on its way to one webhook."""
+    return wire.Delivery(
+        id=delivery.id,
+        webhook_id=delivery.webhook_id,
+        event=delivery.event,
+        run_id=delivery.run_id,
+        status=delivery.state,
+        attempts=delivery.attempts,
+        http_status=delivery.http_status,
+        response=delivery.response,
+        error=delivery.error,
+        created_at=delivery.created_at,
+        attempted_at=delivery.attempted_at,
+        next_attempt_at=delivery.next_at,
+    )
+
+
+def told_run(run: Run, evaluation: StoredEvaluation, pin: str) -> JsonObject:
+    """A run as webhooks show it: as `GET /runs/{id}` does, without the evaluation as it was
+    written, which may be long, and whose prompts are nobody else's business."""
+    shown = from_run(RunView(run, evaluation, pin)).model_dump(mode="json")
+    shown["evaluation"].pop("spec")
+    return shown
 
 
 def from_model(listing: Listing) -> wire.Model:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from weighbridge.core.caller import Role
 from weighbridge.core.outcome import Status
 from weighbridge.core.run import RunState
+from weighbridge.core.webhook import SUBSCRIBABLE, DeliveryState, Event
 
 Item = TypeVar("Item")
 
@@ -429,6 +430,62 @@ class NewKey(Received):
     )
 
 
+class Webhook(Sent):
+    """An address that is told of what happens to runs."""
+
+    id: str
+    url: str
+    events: list[Event]
+    description: str
+    enabled: bool
+    disabled_reason: str | None = Field(description="Why it was switched off, if we did that.")
+    failing_since: datetime | None = Field(description="null when the last delivery arrived.")
+    created_at: datetime
+
+
+class WebhookWithSecret(Webhook):
+    """A webhook whose secret was just made."""
+
+    secret: str = Field(description="Verifies what it is sent. Shown this once.")
+
+
+class NewWebhook(Received):
+    """A webhook to be made."""
+
+    url: Text = Field(description="Where events are sent: https:// (or http://), reachable by all.")
+    events: list[Event] = Field(
+        list(SUBSCRIBABLE), min_length=1, max_length=20, description="Which; all when left out."
+    )
+    description: Text = Field("", max_length=500, description="For people.")
+    enabled: bool = Field(True, description="Whether it is sent anything.")
+
+
+class WebhookChange(Received):
+    """What is to change of a webhook; what is left out stays."""
+
+    url: Text | None = None
+    events: list[Event] | None = Field(None, min_length=1, max_length=20)
+    description: Text | None = Field(None, max_length=500)
+    enabled: bool | None = None
+
+
+class Delivery(Sent):
+    """One event on its way to one webhook."""
+
+    id: str = Field(description="Also the `webhook-id`, the same at every try.")
+    webhook_id: str
+    event: Event
+    run_id: str | None = Field(description="null for a test.")
+    status: DeliveryState
+    attempts: int = Field(description="Tries so far.")
+    http_status: int | None = Field(description="Of the last try; null when nobody answered.")
+    response: str | None = Field(description="The first characters of the last answer.")
+    error: str | None = Field(description="Why there was no answer, or it was not enough.")
+    created_at: datetime
+    attempted_at: datetime | None
+    next_attempt_at: datetime | None = Field(description="null when it is not tried again.")
+
+
 class Scorer(Sent):
     """A way to grade an answer."""
 
@@ -526,6 +583,20 @@ class ImageQuery(Received):
     """Of which repeat."""
 
     epoch: int = Field(0, ge=0, lt=2**31, description="The repeat, 0-based.")
+
+
+class DeliveriesQuery(PageQuery):
+    """Which deliveries."""
+
+    status: DeliveryState | None = Field(None, description="Only deliveries in this state.")
+
+
+class RotateQuery(Received):
+    """How a secret is replaced."""
+
+    keep_hours: int = Field(
+        24, ge=0, le=168, description="For how many hours the secret before signs too."
+    )
 
 
 class ExportQuery(Received):

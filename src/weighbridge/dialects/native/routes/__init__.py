@@ -14,6 +14,7 @@ from weighbridge.dialects.native.routes import (
     keys,
     results,
     runs,
+    webhooks,
 )
 from weighbridge.dialects.shared import BodyLimit, LastResort
 from weighbridge.wiring import Services
@@ -34,7 +35,7 @@ def build(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.add_handlers(app)
-    for part in (evaluations, datasets, runs, results, comparisons, about, keys):
+    for part in (evaluations, datasets, runs, results, comparisons, about, keys, webhooks):
         app.include_router(part.router)
     settings = services.settings
 

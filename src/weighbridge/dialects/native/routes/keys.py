@@ -8,7 +8,6 @@ from starlette.responses import Response
 from weighbridge.dialects.native import answers, translate, wire
 from weighbridge.dialects.native.access import CallerHere, Id, IdempotencyKey, ServicesHere
 from weighbridge.dialects.native.description import READ, WRITE, json_body
-from weighbridge.errors import FieldProblem, InvalidFields
 
 router = APIRouter(prefix="/keys", tags=["keys"])
 
@@ -36,7 +35,7 @@ async def create_key(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """A new key. The key itself is in this answer and nowhere else, ever again."""
-    _refuse(idempotency_key)
+    answers.refuse_idempotency(idempotency_key, "keys")
     new = await answers.read_body(request, wire.NewKey)
     made = await services.keys.create(
         caller, name=new.name, role=new.role, expires_at=new.expires_at
@@ -55,7 +54,7 @@ async def rotate_key(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """A new key with the name, role and expiry of an old one, which stops working at once."""
-    _refuse(idempotency_key)
+    answers.refuse_idempotency(idempotency_key, "keys")
     return answers.one(translate.with_secret(await services.keys.rotate(caller, key_id)), 201)
 
 
@@ -69,16 +68,3 @@ async def revoke_key(
     """Make a key unusable from now on. Revoking it again changes nothing."""
     await services.keys.revoke(caller, key_id)
     return Response(status_code=204)
-
-
-def _refuse(idempotency_key: str | None) -> None:
-    if idempotency_key is not None:
-        raise InvalidFields(
-            [
-                FieldProblem(
-                    "Idempotency-Key",
-                    "not for keys: the answer could only be repeated if the new key were stored, "
-                    "and keys never are",
-                )
-            ]
-        )

@@ -78,6 +78,7 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_overrides_workspace_id_id"), "overrides", ["workspace_id", "id"])
+    _make_the_webhooks()
 
 
 def downgrade() -> None:
@@ -89,6 +90,8 @@ def downgrade() -> None:
         for column in ("selection", "parent_id", "version"):
             batch.drop_column(column)
     op.drop_column("runs", "pin_parts")
+    op.drop_table("deliveries")
+    op.drop_table("webhooks")
     op.drop_table("replies")
     op.drop_column("tallies", "cached")
     op.drop_column("outcomes", "cached")
@@ -111,3 +114,54 @@ def _number_the_versions() -> None:
         batch.create_unique_constraint(
             op.f("uq_datasets_workspace_id_name_version"), ["workspace_id", "name", "version"]
         )
+
+
+def _make_the_webhooks() -> None:
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("workspace_id", sa.String(64), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("events", JSON, nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("disabled_reason", sa.Text(), nullable=True),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("old_secret", sa.Text(), nullable=True),
+        sa.Column("old_until", moment, nullable=True),
+        sa.Column("failing_since", moment, nullable=True),
+        sa.Column("created_at", moment, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace_id"], ["workspaces.id"], name=op.f("fk_webhooks_workspace_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+    )
+    op.create_index(op.f("ix_webhooks_workspace_id"), "webhooks", ["workspace_id"])
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.String(64), nullable=False),
+        sa.Column("workspace_id", sa.String(64), nullable=False),
+        sa.Column("webhook_id", sa.String(64), nullable=False),
+        sa.Column("event", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.String(64), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("payload", sa.Text(), nullable=True),
+        sa.Column("state", sa.String(16), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("http_status", sa.Integer(), nullable=True),
+        sa.Column("response", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("created_at", moment, nullable=False),
+        sa.Column("attempted_at", moment, nullable=True),
+        sa.Column("next_at", moment, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"],
+            ["webhooks.id"],
+            name=op.f("fk_deliveries_webhook_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+    )
+    op.create_index(op.f("ix_deliveries_webhook_id"), "deliveries", ["webhook_id"])
+    op.create_index(op.f("ix_deliveries_state_next_at"), "deliveries", ["state", "next_at"])
