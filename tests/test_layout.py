@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "services": {
         *("datasets", "jobs", "outbound", "providers", "reports", "scorers", "spec", "store")
     },
-    "wiring": {"outbound", "providers", "services", "settings", "store"},
+    "wiring": {"embedded", "outbound", "providers", "services", "settings", "store"},
     "dialects": {
         *("datasets", "jobs", "outbound", "providers", "reports", "scorers", "services"),
         *("spec", "store"),
@@ -40,7 +40,17 @@ ALLOWED: dict[str, set[str]] = {
     "demo": {"providers", "services", "settings", "wiring"},
     "sdk": {"dialects"},
     "cli": {
-        *("datasets", "demo", "dialects", "jobs", "providers", "scorers", "sdk", "server"),
+        *(
+            "datasets",
+            "demo",
+            "dialects",
+            "embedded",
+            "jobs",
+            "providers",
+            "scorers",
+            "sdk",
+            "server",
+        ),
         *("services", "settings", "spec", "specfile", "store", "wiring", "yamltext"),
     },
     "__main__": {"cli"},

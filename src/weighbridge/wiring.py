@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from weighbridge.embedded.known import added_models
 from weighbridge.outbound.guard import Guard, read_networks
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import load_models_file
@@ -63,6 +64,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         os.environ,
         judge=settings.default_judge,
         generator=settings.default_generator,
+        added=added_models(settings.data),
     )
     store = Store(
         settings.database_url,

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("server", "Serve the APIs and work on runs."),
     "worker": ("worker", "Work on the runs of an installation, without serving."),
     "models": ("models", "List the models that evaluations can name."),
+    "embedded": ("embedded", "List and add models that need no key."),
     "keys": ("keys", "Make, list, revoke and rotate API keys."),
     "webhooks": ("webhooks", "Tell others when runs begin and end."),
     "cache": ("cache", "Look at the cache of replies, or empty it."),

@@ -8,6 +8,7 @@ from weighbridge.cli.console import add_row, output, table
 from weighbridge.cli.options import with_settings
 from weighbridge.cli.words import printable
 from weighbridge.dialects.native import translate
+from weighbridge.embedded.known import added_models
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import load_models_file
 from weighbridge.settings import Settings
@@ -23,7 +24,7 @@ def models(*, settings: Settings, as_json: bool) -> None:
     provider. Nothing is contacted.
     """
     file = load_models_file(settings.config) if settings.config else None
-    found = Catalog(file, os.environ).list()
+    found = Catalog(file, os.environ, added=added_models(settings.data)).list()
     if as_json:
         for listing in found:
             click.echo(translate.from_model(listing).model_dump_json())

@@ -1,6 +1,6 @@
 """From a name that a caller says to a model that can be asked."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -66,6 +66,8 @@ class Catalog:
         models_file: what the operator declared, if anything.
         environ: where keys are looked up; read at each call, so that a key set later counts.
         judge, generator: come before the file's own defaults.
+        added: models that were added to the data folder, the weakest first; one that the file
+            declares under the same name comes before them.
 
     Raises:
         Invalid: one of these two is no model's name.
@@ -78,10 +80,12 @@ class Catalog:
         *,
         judge: str | None = None,
         generator: str | None = None,
+        added: Sequence[DeclaredModel] = (),
     ) -> None:
         self._file = models_file or ModelsFile()
         self._environ = environ
-        self._by_name = {model.name: model for model in self._file.models}
+        self._added = tuple(added)
+        self._by_name = {model.name: model for model in (*self._added, *self._file.models)}
         for model in self._file.models:
             for alias in model.aliases:
                 self._by_name.setdefault(alias, model)
@@ -114,8 +118,9 @@ class Catalog:
         return self._environ.get(model.api_key_env) if model.api_key_env else None
 
     def list(self) -> list[Listing]:
-        """The declared models, `embedded`, then a row per provider of `provider/model`."""
-        rows = [self._row(model) for model in (*self._file.models, EMBEDDED)]
+        """The declared models, those added, `embedded`, then a row per provider."""
+        added = [model for model in self._added if self._by_name[model.name] is model]
+        rows = [self._row(model) for model in (*self._file.models, *added, EMBEDDED)]
         for provider, endpoint in ENDPOINTS.items():
             reason = self._missing_key(self._key_variable(endpoint))
             rows.append(
