@@ -5,13 +5,16 @@ from typing import ClassVar, Literal
 
 import pytest
 
+from support.judging import verdict
 from support.running import Bench, refuse
 from weighbridge import scorers
 from weighbridge.core.case import Case
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Failed, Outcome, Record, Scored, Status
+from weighbridge.errors import Invalid, InvalidFields
 from weighbridge.jobs.foreground import run_in_foreground
 from weighbridge.providers.base import ChatRequest, Message
+from weighbridge.scorers.judging import by_embedded
 from weighbridge.scorers.panel import Panel
 from weighbridge.store.evaluations import find_evaluation
 from weighbridge.store.outcomes import stream_outcomes
@@ -59,7 +62,7 @@ async def records(bench: Bench, run_id: str) -> list[Record]:
 
 
 async def test_a_judges_calls_are_part_of_what_a_case_costs(bench: Bench) -> None:
-    run_id = await bench.queue(3, scorers=["exact", "agreeable"])
+    run_id = await bench.queue(3, scorers=["exact", "agreeable"], judge="fake")
     await execute(bench, run_id)
     for record in await records(bench, run_id):
         assert record.usage.calls == 2
@@ -78,7 +81,7 @@ async def test_a_judge_that_cannot_be_reached_fails_the_score_and_keeps_the_answ
         return question
 
     bench.model.answer = answer
-    run_id = await bench.queue(2, scorers=["agreeable"])
+    run_id = await bench.queue(2, scorers=["agreeable"], judge="fake")
     await execute(bench, run_id)
     for record in await records(bench, run_id):
         assert record.status is Status.FAILED
@@ -98,6 +101,71 @@ async def test_the_judge_that_nobody_named_is_settled_when_the_evaluation_starts
         )
     assert stored is not None
     assert stored.spec["judge"] == "embedded"
+
+
+async def test_a_judge_that_asks_models_never_gets_the_embedded_one(bench: Bench) -> None:
+    run_id = await bench.queue(1, scorers=["agreeable"])
+    await execute(bench, run_id)
+    (record,) = await records(bench, run_id)
+    failure = record.outcomes["agreeable"]
+    assert isinstance(failure, Failed)
+    assert "never asked to judge" in failure.message
+    assert record.usage.calls == 1  # the answer's
+
+
+async def test_the_pin_of_an_embedded_judge_holds_what_it_knows(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def pin_of(rubric: str) -> str:
+        run_id = await bench.queue(1, scorers=[{"judge": {"rubric": rubric}}])
+        async with bench.store.begin() as connection:
+            return await read_pin(connection, run_id)
+
+    before = await pin_of("refusal")
+    assert before == await pin_of("refusal")
+    monkeypatch.setattr(by_embedded.StandIn, "identity", lambda self: {"judge": "another"})
+    assert before != await pin_of("refusal")
+
+
+async def test_one_call_a_case_and_judge_when_the_first_reply_is_good(bench: Bench) -> None:
+    def answer(question: str, _repeat: int) -> str:
+        return verdict("pass") if "# How to answer" in question else question
+
+    bench.model.answer = answer
+    judges = [{"judge": {"rubric": "relevant"}}, {"judge": {"rubric": "harmless"}}]
+    run_id = await bench.queue(5, scorers=judges, judge="fake")
+    await execute(bench, run_id)
+    assert len(bench.model.asked) == 5 + 2 * 5
+    for record in await records(bench, run_id):
+        assert record.usage.calls == 3
+        assert record.status is Status.SCORED
+
+
+async def test_the_judge_is_shown_the_prompt_that_the_model_was_sent(bench: Bench) -> None:
+    bench.model.answer = lambda question, _: verdict("pass") if "# Task" in question else "yes"
+    run_id = await bench.queue(1, scorers=[{"judge": {"rubric": "relevant"}}], judge="fake")
+    await execute(bench, run_id)
+    assert ">question 0</prompt-" in bench.model.asked[1]
+
+
+async def test_a_judge_that_talks_rubbish_leaves_cases_ungraded_and_counted(bench: Bench) -> None:
+    run_id = await bench.queue(3, scorers=[{"judge": {"rubric": "relevant"}}], judge="fake")
+    await execute(bench, run_id)
+    loaded = await bench.load(run_id)
+    assert loaded.run.progress.ungraded == 3
+    (metric,) = loaded.run.metrics
+    assert (metric.n_scored, metric.n_ungraded, metric.value) == (0, 3, None)
+
+
+async def test_columns_that_a_rubric_shows_must_be_there(bench: Bench) -> None:
+    with pytest.raises(Invalid, match="the scorer `judge` names the column `context`"):
+        await bench.queue(1, scorers=[{"judge": {"rubric": "faithful"}}])
+
+
+async def test_a_rubric_that_compares_needs_a_target(bench: Bench) -> None:
+    with pytest.raises(InvalidFields) as caught:
+        await bench.queue(1, scorers=[{"judge": {"rubric": "correct"}}], target=None)
+    assert caught.value.problems[0].field == "scorers.0.judge"
 
 
 async def test_the_pin_knows_how_it_is_judged(

@@ -1,10 +1,12 @@
 """Runs executed in this process: no server, no queue, the same rows."""
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+
+import click
 
 from weighbridge.cli.failures import ExitCode
 from weighbridge.cli.interrupts import Interrupts
@@ -46,6 +48,7 @@ async def check(session: Session, file: EvaluationFile) -> tuple[int, int]:
         Cases of the data set that would be taken, and calls to all models together.
     """
     with _located(file):
+        say_warnings(await session.services.evaluations.warnings(file.spec))
         plan = await session.services.evaluations.check(
             session.caller, file.spec, folder=file.folder
         )
@@ -54,9 +57,12 @@ async def check(session: Session, file: EvaluationFile) -> tuple[int, int]:
     return plan.cases, plan.cases * plan.epochs * asked
 
 
-async def start(session: Session, file: EvaluationFile) -> tuple[Run, ...]:
+async def start(session: Session, file: EvaluationFile, *, quiet: bool) -> tuple[Run, ...]:
     """Accept the evaluation; its runs are ours to execute."""
     with _located(file):
+        warnings = await session.services.evaluations.warnings(file.spec)
+        if not quiet:
+            say_warnings(warnings)
         started = await session.services.evaluations.start(
             session.caller, file.spec, folder=file.folder, owner=_owner()
         )
@@ -166,6 +172,12 @@ async def _load(session: Session, run_id: str, overrides: Overrides) -> LoadedRu
                 "it in the models file, or use --budget-tokens"
             )
     return replace(loaded, evaluation=overrides.applied(loaded.evaluation))
+
+
+def say_warnings(warnings: Iterable[str]) -> None:
+    """Print what will not bring what was wanted, though it may start."""
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def snapshot_of(run: Run) -> Snapshot:

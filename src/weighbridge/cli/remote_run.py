@@ -8,7 +8,7 @@ from typing import Any
 from weighbridge.cli import late
 from weighbridge.cli.ending import tell
 from weighbridge.cli.interrupts import Interrupts
-from weighbridge.cli.local import Ended
+from weighbridge.cli.local import Ended, say_warnings
 from weighbridge.cli.options import Address
 from weighbridge.cli.order import EvaluationFile
 from weighbridge.cli.progress import Display, Snapshot, shown
@@ -36,7 +36,7 @@ async def run_at_server(
     """
     async with connect(address) as server:
         begin = (
-            _start(server, asked)
+            _start(server, asked, quiet=quiet)
             if asked is not None
             else _take_up(server, resume, retry_failed=retry_failed)
         )
@@ -81,7 +81,7 @@ async def _rescore(server: Server, name: str, changes: Mapping[str, Any]) -> lis
     return list((await server.rescore(run.id, changes)).runs)
 
 
-async def _start(server: Server, asked: EvaluationFile) -> list[wire.Run]:
+async def _start(server: Server, asked: EvaluationFile, *, quiet: bool) -> list[wire.Run]:
     spec = dict(asked.spec.as_json())
     data = asked.spec.data
     try:
@@ -91,9 +91,12 @@ async def _start(server: Server, asked: EvaluationFile) -> list[wire.Run]:
                 spec["data"] = (await server.upload(path)).id
             elif path.suffix:
                 raise InvalidFields([FieldProblem("data", f"there is no file {path}")])
-        return list((await server.create(spec)).runs)
+        started = await server.create(spec)
     except InvalidFields as error:
         raise asked.locate(error) from error
+    if not quiet:
+        say_warnings(started.warnings)
+    return list(started.runs)
 
 
 async def _take_up(server: Server, names: Sequence[str], *, retry_failed: bool) -> list[wire.Run]:

@@ -157,7 +157,9 @@ def _metrics(run: wire.Run) -> RenderableType:
             count(metric.n_ungraded),
         )
     levels = sorted({metric.level for metric in run.metrics})
-    methods = sorted({metric.method for metric in run.metrics})
+    methods = sorted({metric.method for metric in run.metrics if metric.method != "none"})
+    if not methods:
+        return rows
     rows.caption = (
         f"{', '.join(f'{level:.0%}' for level in levels)} intervals: {', '.join(methods)}"
     )

@@ -241,7 +241,7 @@ async def _run_here(
     flags = flags_of(settings)
     async with open_session(settings) as session:
         begin = (
-            start(session, asked)
+            start(session, asked, quiet=quiet)
             if asked is not None
             else take_up(session, resume, retry_failed=retry_failed, ungraded=ungraded)
         )

@@ -35,6 +35,18 @@ TOPICS: Mapping[str, str] = {
 """The labels of `Task.TOPIC`, each with the words that describe it."""
 
 
+LABELS: Mapping[Task, tuple[str, ...]] = {
+    Task.HARM: ("harmless", "harmful"),
+    Task.HARMFUL_ANSWER: ("harmless", "harmful"),
+    Task.REFUSAL: ("answer", "refusal"),
+    Task.TOXICITY: ("not toxic", "toxic"),
+    Task.INJECTION: ("no injection", "injection"),
+    Task.SENTIMENT: ("negative", "positive"),
+    Task.TOPIC: tuple(TOPICS),
+}
+"""The labels of each task."""
+
+
 @dataclass(frozen=True, slots=True)
 class EmbeddedVerdict:
     """A judgement that the embedded judge stands by.

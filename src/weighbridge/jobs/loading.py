@@ -8,9 +8,9 @@ from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
 from weighbridge.datasets.frame import SEGMENT
 from weighbridge.errors import NotFound
+from weighbridge.jobs.judges import open_judge
 from weighbridge.providers.base import Askable
 from weighbridge.providers.cached import CachedModel
-from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.providers.model import Models
 from weighbridge.scorers.base import AnyScorer
 from weighbridge.spec import parse_spec
@@ -76,8 +76,7 @@ async def load_run(
     if cache is not None:
         evaluation = replace(evaluation, cache=cache)
 
-    async def ask(name: str) -> Askable:
-        model = await models.get(name)
+    def cached(model: Askable) -> Askable:
         return CachedModel(model, store.replies.of(run.workspace_id)) if evaluation.cache else model
 
     return LoadedRun(
@@ -86,10 +85,10 @@ async def load_run(
         evaluation=evaluation,
         dataset=dataset,
         plan=plan_of(evaluation, dataset.frame.rows),
-        model=None if evaluation.answers else await ask(run.model),
+        model=None if evaluation.answers else cached(await models.get(run.model)),
         scorers=scorers,
         judges={
-            name: await ask(name or evaluation.judge or RESERVED_NAME)
+            name: cached(await open_judge(models, evaluation, name))
             for name in scorer_table.asked_by(scorers.values())
         },
     )

@@ -1,16 +1,18 @@
 """How one answer is graded: the table of scorers, and the way from an evaluation to one of them."""
 
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.suggest import did_you_mean
-from weighbridge.scorers.base import AnyScorer, Judge, Reader, Scorer
+from weighbridge.scorers.base import AnyScorer, ByRubric, Judge, Reader, Scorer
 from weighbridge.scorers.choice import Choice
 from weighbridge.scorers.classify import Classify
 from weighbridge.scorers.judge import RubricJudge
+from weighbridge.scorers.judging.by_embedded import beyond
+from weighbridge.scorers.judging.ready import ReadyRubric
 from weighbridge.scorers.jury import Jury
 from weighbridge.scorers.labels import Label
 from weighbridge.scorers.numbers import Numeric
@@ -30,6 +32,8 @@ __all__ = [
     "Scorer",
     "asked_by",
     "build",
+    "embedded_identities",
+    "embedded_limits",
     "find",
     "spec_of",
     "versions",
@@ -60,6 +64,10 @@ SCORERS: dict[str, type[AnyScorer]] = {
     "length": Length,
 }
 """Every scorer that comes with weighbridge, by its name in an evaluation."""
+
+
+EMBEDDED = "embedded"
+"""The name of the judge that asks no model."""
 
 
 class _Loadable(Protocol):
@@ -127,3 +135,36 @@ def asked_by(scorers: Iterable[AnyScorer]) -> tuple[str | None, ...]:
 def wordings(scorers: Mapping[str, AnyScorer]) -> JsonObject:
     """Hashes of the prompts of the judges among these scorers, by the scorer's key, for the pin."""
     return {key: scorer.wording for key, scorer in scorers.items() if isinstance(scorer, Judge)}
+
+
+def embedded_identities(scorers: Mapping[str, AnyScorer], judge: str | None) -> JsonObject:
+    """What pins the verdicts of the embedded judge, by the key of each scorer that it judges for.
+
+    Args:
+        judge: the evaluation's own.
+    """
+    return {
+        key: [rubric.stand_in.identity() for rubric in rubrics if rubric.stand_in is not None]
+        for key, rubrics in _for_embedded(scorers, judge)
+    }
+
+
+def embedded_limits(scorers: Mapping[str, AnyScorer], judge: str | None) -> tuple[str, ...]:
+    """Sentences about what the embedded judge is asked here and cannot judge. Arguments as for
+    `embedded_identities`."""
+    return tuple(
+        f"scorer `{key}`: {beyond(rubric.rubric.purpose)}; its cases will be ungraded"
+        for key, rubrics in _for_embedded(scorers, judge)
+        for rubric in rubrics
+        if rubric.stand_in is None
+    )
+
+
+def _for_embedded(
+    scorers: Mapping[str, AnyScorer], judge: str | None
+) -> Iterator[tuple[str, tuple[ReadyRubric, ...]]]:
+    for key, scorer in scorers.items():
+        if not isinstance(scorer, ByRubric):
+            continue
+        if any((name or judge) == EMBEDDED for name in scorer.asks):
+            yield key, scorer.rubrics_in_use

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 from weighbridge.core.case import Case
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Outcome
+from weighbridge.scorers.judging.ready import ReadyRubric
 from weighbridge.scorers.panel import Panel
 
 MetricKind: TypeAlias = Literal["accuracy", "mean", "labels"]
@@ -83,6 +84,18 @@ class Reader(Protocol):
 
     @property
     def reads(self) -> tuple[str, ...]: ...
+
+
+@runtime_checkable
+class ByRubric(Judge, Protocol):
+    """A judge that goes by rubrics, which the embedded judge may know or not.
+
+    Attributes:
+        rubrics_in_use: what it judges by.
+    """
+
+    @property
+    def rubrics_in_use(self) -> tuple[ReadyRubric, ...]: ...
 
 
 AnyScorer: TypeAlias = Scorer | Judge

@@ -12,6 +12,7 @@ from weighbridge.core.outcome import Answer, Outcome, Ungraded
 from weighbridge.core.prompt import as_text
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.scorers.base import MetricKind
+from weighbridge.scorers.judging.by_embedded import StandIn
 from weighbridge.scorers.judging.ready import (
     ReadyRubric,
     check_names,
@@ -84,7 +85,8 @@ class Classify:
             option = "labels" if ".levels" in error.option else "instructions"
             raise OptionError(option, error.problem) from error
         manner = manner_of(self.temperature, self.max_tokens, self.params)
-        object.__setattr__(self, "_ready", ReadyRubric(rubric, manner, {}))
+        stand_in = StandIn({label: meanings.get(label, "") for label in self.labels})
+        object.__setattr__(self, "_ready", ReadyRubric(rubric, manner, {}, stand_in))
 
     @property
     def compares(self) -> bool:
@@ -110,6 +112,11 @@ class Classify:
     def wording(self) -> JsonObject:
         """The hash of all that the judge is told."""
         return {"sha256": digest(self._ready.rubric)}
+
+    @property
+    def rubrics_in_use(self) -> tuple[ReadyRubric, ...]:
+        """What it judges by."""
+        return (self._ready,)
 
     @property
     def reads(self) -> tuple[str, ...]:

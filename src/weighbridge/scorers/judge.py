@@ -78,6 +78,11 @@ class RubricJudge:
         return {"sha256": digest(self._ready.rubric)}
 
     @property
+    def rubrics_in_use(self) -> tuple[ReadyRubric, ...]:
+        """What it judges by."""
+        return (self._ready,)
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """Columns that the rubric shows."""
         return self._ready.reads

@@ -110,6 +110,11 @@ class Jury:
         return {"sha256": [digest(one.rubric) for one in self._ready]}
 
     @property
+    def rubrics_in_use(self) -> tuple[ReadyRubric, ...]:
+        """What it judges by."""
+        return self._ready
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """Columns that the rubrics show."""
         return tuple(dict.fromkeys(column for one in self._ready for column in one.reads))

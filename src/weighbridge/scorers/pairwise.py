@@ -12,15 +12,11 @@ from weighbridge.core.outcome import Answer, Outcome, Scored, Ungraded
 from weighbridge.core.prompt import as_text
 from weighbridge.scorers.base import MetricKind
 from weighbridge.scorers.judging.asking import ask
+from weighbridge.scorers.judging.by_embedded import beyond
 from weighbridge.scorers.judging.form import Verdict
 from weighbridge.scorers.judging.parts import FIRST, SECOND, Kind
 from weighbridge.scorers.judging.prompting import texts_of
-from weighbridge.scorers.judging.ready import (
-    ReadyRubric,
-    beyond_embedded,
-    is_missing,
-    manner_of,
-)
+from weighbridge.scorers.judging.ready import ReadyRubric, is_missing, manner_of
 from weighbridge.scorers.judging.rubrics import digest, find_rubric, is_sentence, rubric_with
 from weighbridge.scorers.options import OptionError
 from weighbridge.scorers.panel import Panel
@@ -91,6 +87,11 @@ class Pairwise:
         return {"sha256": digest(self._ready.rubric)}
 
     @property
+    def rubrics_in_use(self) -> tuple[ReadyRubric, ...]:
+        """What it judges by."""
+        return (self._ready,)
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The column of the other answer, and those that the rubric shows."""
         return (*(() if self.against is None else (self.against,)), *self._ready.reads)
@@ -103,7 +104,7 @@ class Pairwise:
         if as_text(other).strip() == answer.text.strip():
             return Scored(0.5, "tie", "both answers are the same; nobody was asked")
         if panel.is_embedded(self.model):
-            return beyond_embedded(self._ready.rubric)
+            return Ungraded(beyond(self._ready.rubric.purpose))
         orders = await asyncio.gather(
             self._ask(answer.text, as_text(other), answer, case, panel),
             self._ask(as_text(other), answer.text, answer, case, panel),

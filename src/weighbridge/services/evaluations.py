@@ -14,6 +14,7 @@ from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields, NotFound
 from weighbridge.jobs.case_work import sample_request
+from weighbridge.jobs.judges import open_judge, why_not_embedded
 from weighbridge.jobs.loading import plan_of
 from weighbridge.providers.base import Askable
 from weighbridge.providers.declared import RESERVED_NAME
@@ -203,6 +204,16 @@ class Evaluations:
         await self._judging(evaluation)
         return plan_of(evaluation, await self._sources.count(caller, spec, evaluation, folder))
 
+    async def warnings(self, spec: EvaluationSpec) -> tuple[str, ...]:
+        """What may start, and will not bring what was wanted: a sentence each.
+
+        Raises:
+            Invalid: something is wrong with its judges.
+        """
+        evaluation, _ = await self._judging(spec.to_evaluation())
+        scorers = {one.key: scorer_table.build(one) for one in evaluation.scorers}
+        return scorer_table.embedded_limits(scorers, evaluation.judge)
+
     async def get(self, caller: Caller, evaluation_id: str) -> StoredEvaluation:
         """One evaluation.
 
@@ -249,15 +260,20 @@ class Evaluations:
             evaluation = replace(evaluation, judge=default)
         models: dict[str, Json] = {}
         for name in asked:
-            judge = name or evaluation.judge or RESERVED_NAME
             try:
-                model = await self._models.get(judge)
+                model = await open_judge(self._models, evaluation, name)
             except Invalid as error:
                 field = "judge" if name is None else "scorers"
                 raise InvalidFields([FieldProblem(field, error.message)]) from error
             _check_price(evaluation, model)
             models[name or ""] = model.identity
-        return evaluation, {"models": models, "wording": scorer_table.wordings(scorers)}
+        judging: dict[str, Json] = {"models": models, "wording": scorer_table.wordings(scorers)}
+        embedded = scorer_table.embedded_identities(scorers, evaluation.judge)
+        if any(embedded.values()):
+            if missing := why_not_embedded():
+                raise InvalidFields([FieldProblem("judge", missing)])
+            judging["embedded"] = embedded
+        return evaluation, judging
 
 
 def _check_price(evaluation: Evaluation, model: Askable) -> None:

@@ -162,6 +162,10 @@ class EvaluationWithRuns(Evaluation):
     """An evaluation with its runs, one for each model."""
 
     runs: list[Run]
+    warnings: list[str] = Field(
+        default_factory=list,
+        description="When it was just started: what will not bring what was wanted.",
+    )
 
 
 class Failure(Sent):

@@ -1,14 +1,16 @@
 """What may be wrong with a rubric beyond the types of its fields: each finding with its path."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from weighbridge.core.prompt import Template
 from weighbridge.core.suggest import did_you_mean
+from weighbridge.embedded.verdict import LABELS, Task
 from weighbridge.scorers.judging.parts import (
     ANSWER,
     FIRST,
     SECOND,
+    Embedded,
     Item,
     Kind,
     Level,
@@ -85,6 +87,30 @@ def check_texts(
                 yield ("messages",), f"no message shows the judge `{{{name}}}`"
         if messages[-1].role != "user":
             yield ("messages", len(messages) - 1, "role"), "the last message is the user's"
+
+
+def check_embedded(
+    embedded: Embedded | None, shown: Iterable[str], labels: Iterable[str]
+) -> Iterator[Finding]:
+    """The embedded judge: a task it knows, about an input that is shown, with labels on offer."""
+    if embedded is None:
+        return
+    tasks = [task.value for task in Task]
+    if embedded.task not in tasks:
+        hint = did_you_mean(embedded.task, tasks)
+        yield ("embedded", "task"), f"no such task{hint} (tasks: {', '.join(tasks)})"
+        return
+    if embedded.of not in shown:
+        yield ("embedded", "of"), f"`{embedded.of}` is none of the rubric's inputs"
+    wanted = LABELS[Task(embedded.task)]
+    if {*embedded.labels} != {*wanted}:
+        expected = ", ".join(f"`{label}`" for label in wanted)
+        yield ("embedded", "labels"), f"say what each of its labels means here: {expected}"
+    known = {*labels}
+    for its, ours in embedded.labels.items():
+        if ours not in known:
+            hint = did_you_mean(ours, known)
+            yield ("embedded", "labels", its), f"`{ours}` is no label of this rubric{hint}"
 
 
 def _pass_and_fail(levels: Sequence[Level]) -> Iterator[Finding]:

@@ -69,16 +69,17 @@ class Form:
     Attributes:
         schema: JSON schema of an answer: first the reason, last the confidence.
         instructions: the same in words.
+        scores: label → score; empty for a checklist.
     """
 
-    __slots__ = ("_by_said", "_rubric", "_scores", "instructions", "schema")
+    __slots__ = ("_by_said", "_rubric", "instructions", "schema", "scores")
 
     def __init__(self, rubric: Rubric) -> None:
         self._rubric = rubric
-        self._scores = rubric.scores()
-        self._by_said = {label.casefold(): label for label in self._scores}
-        self.schema = _schema(rubric, self._scores)
-        self.instructions = _instructions(rubric, self._scores)
+        self.scores = rubric.scores()
+        self._by_said = {label.casefold(): label for label in self.scores}
+        self.schema = _schema(rubric, self.scores)
+        self.instructions = _instructions(rubric, self.scores)
 
     def read(self, reply: str, material: Sequence[str], judge: str) -> Verdict:
         """The verdict in a reply.
@@ -110,9 +111,9 @@ class Form:
             return self._checked(said)
         label = self._by_said.get(_said(said))
         if label is None:
-            offer = _offer(list(self._scores))
+            offer = _offer(list(self.scores))
             raise Unreadable(f"the verdict {_shown(said)} is not on offer: it must be {offer}")
-        return label, self._scores[label], None
+        return label, self.scores[label], None
 
     def _checked(self, said: Any) -> tuple[str, float, JsonObject]:
         items = self._rubric.items

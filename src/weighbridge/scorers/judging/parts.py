@@ -100,7 +100,10 @@ class RubricMessage(Strict):
 
 
 class Embedded(Strict):
-    """How the embedded judge may stand in: the task it is asked, and what its labels mean here."""
+    """How the embedded judge may stand in."""
 
-    task: str
+    task: str = Field(description="The question it is asked.")
+    of: Annotated[str, Field(pattern=INPUT_NAME)] = Field(
+        default=ANSWER, description="Which input it looks at."
+    )
     labels: dict[str, str] = Field(description="Its label -> the label of this rubric.")

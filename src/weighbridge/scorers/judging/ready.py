@@ -10,6 +10,7 @@ from weighbridge.core.json import Json
 from weighbridge.core.outcome import Answer, Scored, Ungraded
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.scorers.judging.asking import Manner, ask
+from weighbridge.scorers.judging.by_embedded import StandIn, beyond, stand_in_for
 from weighbridge.scorers.judging.form import Form, Verdict
 from weighbridge.scorers.judging.prompting import texts_of
 from weighbridge.scorers.judging.rubric import Rubric
@@ -26,14 +27,21 @@ class ReadyRubric:
     Args:
         rubric: what is judged. manner: how a judge is asked.
         columns: input of the rubric → column of the data, where they have different names.
+        stand_in: how the embedded judge can judge by it; unset: as the rubric says.
 
     Raises:
         OptionError: `columns` names an input that the rubric does not have.
     """
 
-    __slots__ = ("columns", "form", "manner", "rubric")
+    __slots__ = ("columns", "form", "manner", "rubric", "stand_in")
 
-    def __init__(self, rubric: Rubric, manner: Manner, columns: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        rubric: Rubric,
+        manner: Manner,
+        columns: Mapping[str, str],
+        stand_in: StandIn | None = None,
+    ) -> None:
         for name in columns:
             if name not in rubric.columns:
                 known = ", ".join(f"`{one}`" for one in rubric.columns)
@@ -48,6 +56,7 @@ class ReadyRubric:
         self.form = Form(rubric)
         self.manner = manner
         self.columns = columns
+        self.stand_in = stand_in or stand_in_for(rubric)
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -75,7 +84,9 @@ class ReadyRubric:
             return NO_REFERENCE
         texts = texts_of(self.rubric, answer, case, panel.conversation, self.columns)
         if panel.is_embedded(model):
-            return beyond_embedded(self.rubric)
+            if self.stand_in is None:
+                return Ungraded(beyond(self.rubric.purpose))
+            return await self.stand_in.verdict(texts, self.form.scores)
         return await ask(panel, model, self.rubric, self.form, texts, self.manner)
 
 
@@ -96,13 +107,6 @@ def scored(verdict: Verdict, *, value: float | None = None, **more: Json) -> Sco
         details["repaired"] = verdict.repaired
     worth = verdict.value if value is None else value
     return Scored(worth, verdict.label, verdict.reason or None, verdict.confidence, details)
-
-
-def beyond_embedded(rubric: Rubric) -> Ungraded:
-    """What the embedded judge says to a question that it cannot answer."""
-    return Ungraded(
-        f"the embedded judge cannot judge `{rubric.purpose}`; declare a model as `judge`"
-    )
 
 
 def manner_of(

@@ -5,7 +5,12 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from weighbridge.scorers.judging.checks import check_items, check_levels, check_texts
+from weighbridge.scorers.judging.checks import (
+    check_embedded,
+    check_items,
+    check_levels,
+    check_texts,
+)
 from weighbridge.scorers.judging.parts import (
     ANSWER,
     FIRST,
@@ -73,6 +78,8 @@ class Rubric(Strict):
             *check_items(kind, self.items),
             *check_texts(kind, self.criteria, self.messages, self.inputs),
         ]
+        if not findings:
+            findings += check_embedded(self.embedded, self.shown, self.scores())
         if self.normalize and kind is not Kind.LEVELS:
             findings.append((("normalize",), "goes with `verdict: levels` only"))
         if findings:

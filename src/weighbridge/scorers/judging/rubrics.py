@@ -18,6 +18,7 @@ from weighbridge.core.pin import canonical_json
 from weighbridge.core.prompt import Template
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.errors import FieldProblem, InvalidFields
+from weighbridge.scorers.judging.by_embedded import for_policy
 from weighbridge.scorers.judging.checks import Path
 from weighbridge.scorers.judging.parts import (
     ANSWER,
@@ -158,6 +159,7 @@ def _of_text(text: str) -> Rubric:
             {"label": "pass", "means": "it meets them all"},
             {"label": "fail", "means": "it does not"},
         ],
+        "embedded": for_policy(text),
     }
     return _of_json(orjson.dumps(plain))
 

@@ -41,7 +41,9 @@ async def create_evaluation(
         views = await services.runs.views(
             caller, evaluation_id=started.evaluation.id, limit=_MOST_RUNS
         )
-        return translate.with_runs(started.evaluation, views, now())
+        shown = translate.with_runs(started.evaluation, views, now())
+        warnings = list(await services.evaluations.warnings(spec))
+        return shown.model_copy(update={"warnings": warnings})
 
     return await answers.idempotently(request, services, caller, idempotency_key, body, start, 201)
 
