@@ -14,6 +14,9 @@ from typing import Any
 
 import httpx2
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from standardwebhooks.webhooks import Webhook as Verifier
 
 from support.native import MODELS, SPEC
 from weighbridge.errors import Invalid
@@ -237,3 +240,42 @@ async def test_a_key_too_short_to_be_safe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="characters"):
         async with serving_here(settings.model_copy(update=_given("short"))):
             pass
+
+
+async def test_a_server_tells_webhooks_and_shows_its_metrics(tmp_path: Path) -> None:
+    told: asyncio.Queue[tuple[dict[str, str], bytes]] = asyncio.Queue()
+
+    async def take(request: web.Request) -> web.Response:
+        await told.put((dict(request.headers), await request.read()))
+        return web.Response()
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    receiver = TestServer(app, host="127.0.0.1")
+    await receiver.start_server()
+    hook = {"url": str(receiver.make_url("/hook")), "events": ["run.succeeded"]}
+    async with serving(tmp_path) as server, server.client() as client:
+        refused = await client.post("/webhooks", json=hook)
+        assert refused.status_code == 422
+        assert refused.json()["errors"][0]["field"] == "url"
+    key = server.key
+    async with serving(tmp_path, allowed_networks="127.0.0.1/32") as server:
+        server.key = key
+        async with server.client() as client:
+            made = (await client.post("/webhooks", json=hook)).json()
+            run = (await client.post("/evaluations", json=SPEC)).json()["runs"][0]["id"]
+            async with asyncio.timeout(30):
+                headers, body = await told.get()
+            event = Verifier(made["secret"]).verify(body, headers)
+            assert (event["type"], event["data"]["id"]) == ("run.succeeded", run)
+            metrics = (await client.get(f"{server.url}/metrics")).text
+            assert 'weighbridge_runs{state="succeeded"} 1.0' in metrics
+            assert "weighbridge_workers_alive 1.0" in metrics
+            assert "process_resident_memory_bytes" in metrics
+            anonymous = await client.get(f"{server.url}/metrics", headers={"Authorization": ""})
+            assert anonymous.status_code == 401
+            deliveries = (await client.get(f"/webhooks/{made['id']}/deliveries")).json()["data"]
+            assert [it["event"] for it in deliveries] == ["run.succeeded"]
+        assert (await server.stopped(signal.SIGTERM))[0] == 0
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
+    await receiver.close()

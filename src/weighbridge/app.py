@@ -11,11 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weighbridge.dialects import DIALECTS
 from weighbridge.dialects.native.errors import from_http
+from weighbridge.dialects.prometheus import CountRequests, Exposition
 from weighbridge.wiring import Services
 
 SAFE_DEFAULTS = {
@@ -35,9 +36,16 @@ def build_app(services: Services) -> Starlette:
     Args:
         services: open, and kept open by the caller for as long as the application is served.
     """
+    exposition = Exposition(services)
     return Starlette(
-        routes=[Mount(path, app=build_dialect(name)(services)) for path, name in DIALECTS.items()],
-        middleware=[Middleware(SafeHeaders)],
+        routes=[
+            Route("/metrics", exposition.answer, methods=["GET"]),
+            *(Mount(path, app=build_dialect(name)(services)) for path, name in DIALECTS.items()),
+        ],
+        middleware=[
+            Middleware(CountRequests, exposition=exposition),
+            Middleware(SafeHeaders),
+        ],
         exception_handlers={HTTPException: _refused},
     )
 

@@ -18,6 +18,7 @@ from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.exports import Exports
 from weighbridge.services.flips import Flips
 from weighbridge.services.keys import Keys
+from weighbridge.services.monitoring import Monitoring
 from weighbridge.services.outcomes import Outcomes
 from weighbridge.services.reports import Reports
 from weighbridge.services.runs import Runs
@@ -47,6 +48,7 @@ class Services:
     comparisons: Comparisons
     flips: Flips
     guard: Guard
+    monitoring: Monitoring
     webhooks: Webhooks
 
 
@@ -98,6 +100,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             comparisons=Comparisons(store, runs),
             flips=Flips(store, runs, outcomes),
             guard=guard,
+            monitoring=Monitoring(store, models, settings.worker_lease_s),
             webhooks=Webhooks(store, guard),
         )
     finally:

@@ -128,6 +128,11 @@ class Limiter:
         return self._slots
 
     @property
+    def waiting(self) -> int:
+        """Calls that are held back at present."""
+        return len(self._waiters)
+
+    @property
     def counts_tokens(self) -> bool:
         """Whether `tokens` matter, so that an estimate is worth making."""
         return self._tokens is not None

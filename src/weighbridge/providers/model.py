@@ -52,6 +52,21 @@ class _Tries:
         return self.usage
 
 
+@dataclass(frozen=True, slots=True)
+class ModelLoad:
+    """How busy a model is, as seen from this process.
+
+    Attributes:
+        model: its declared name.
+        in_flight: calls under way. slots: how many may be, at present. waiting: calls held back.
+    """
+
+    model: str
+    in_flight: int
+    slots: int
+    waiting: int
+
+
 class Model:
     """What the engine and the judges ask.
 
@@ -232,6 +247,12 @@ class Model:
         ) from failed
 
     @property
+    def load(self) -> ModelLoad:
+        """How busy it is. Names for the same endpoint, key and model share their numbers."""
+        limiter = self._limiter
+        return ModelLoad(self.name, limiter.in_flight, limiter.slots, limiter.waiting)
+
+    @property
     def has_price(self) -> bool:
         """Whether it can be told what a call costs, so that a budget in USD can be kept."""
         return self._price(Usage(1_000, 1_000)) is not None
@@ -316,6 +337,10 @@ class Models:
         except CallFailed as failed:
             message = f"the model {name!r} cannot be asked this: {failed.failure.message}"
             raise Invalid(message) from failed
+
+    def loads(self) -> list[ModelLoad]:
+        """How busy the models are that were asked for so far, by name."""
+        return [self._open[name].load for name in sorted(self._open)]
 
     async def close(self) -> None:
         """Let go of connections and child processes. May be called twice."""

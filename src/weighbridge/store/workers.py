@@ -43,6 +43,15 @@ async def alive(connection: AsyncConnection, ttl_s: float) -> set[str]:
     return {row.id for row in rows}
 
 
+async def count_alive(connection: AsyncConnection, ttl_s: float) -> int:
+    """How many workers there are whose lease has not run out."""
+    moment = _clock(connection)
+    found = await connection.scalar(
+        select(func.count()).select_from(workers).where(workers.c.last_seen > moment - ttl_s)
+    )
+    return int(found or 0)
+
+
 async def end_sessions(connection: AsyncConnection, dead: set[str]) -> int:
     """End the PostgreSQL sessions of processes taken for dead; how many there were.
 
