@@ -18,7 +18,7 @@ from weighbridge.scorers.judging import by_embedded
 from weighbridge.scorers.panel import Panel
 from weighbridge.store.evaluations import find_evaluation
 from weighbridge.store.outcomes import stream_outcomes
-from weighbridge.store.runs import read_pin
+from weighbridge.store.runs import read_breakdown, read_pin
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,31 @@ async def test_a_judge_that_talks_rubbish_leaves_cases_ungraded_and_counted(benc
     assert loaded.run.progress.ungraded == 3
     (metric,) = loaded.run.metrics
     assert (metric.n_scored, metric.n_ungraded, metric.value) == (0, 3, None)
+
+
+async def test_the_report_says_what_stands_behind_the_metrics(bench: Bench) -> None:
+    def answer(question: str, _repeat: int) -> str:
+        if "# How to answer" not in question:
+            return question
+        return verdict("pass" if "question 1" in question else "fail", evidence=["zzz"])
+
+    bench.model.answer = answer
+    run_id = await bench.queue(
+        3, scorers=["exact", {"judge": {"rubric": "relevant"}}], judge="fake"
+    )
+    await execute(bench, run_id)
+    async with bench.store.begin() as connection:
+        found = await read_breakdown(connection, bench.caller.workspace_id, run_id)
+        elsewhere = await read_breakdown(connection, "ws_other", run_id)
+    assert found == {
+        "judge": {
+            "judges": {"fake": 3},
+            "labels": {"fail": 2, "pass": 1},
+            "confidence": pytest.approx(0.9),
+            "evidence_dropped": 3,
+        }
+    }
+    assert elsewhere == {}
 
 
 async def test_columns_that_a_rubric_shows_must_be_there(bench: Bench) -> None:

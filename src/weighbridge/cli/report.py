@@ -1,5 +1,6 @@
 """The report of one run, or of several side by side, for people."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from weighbridge.store.summaries import SCORING_FAILED
 
 _LOOKED_AT = 500
 _EXAMPLES = 3
+_LABELS = 6
 _ANSWER_WIDTH = 160
 _COLOURS = {
     RunState.SUCCEEDED: "green",
@@ -92,6 +94,8 @@ def _one(found: Findings) -> Iterable[RenderableType]:
     yield Text(f"time    {_time(run, report)}")
     if run.metrics:
         yield _metrics(run)
+        if report.breakdown:
+            yield _verdicts(report)
     elif report.final:
         yield Text("\nno metrics: no scorer was asked for")
     if report.failures:
@@ -165,6 +169,55 @@ def _metrics(run: wire.Run) -> RenderableType:
     )
     rows.caption_justify = "left"
     return rows
+
+
+def _verdicts(report: wire.Report) -> RenderableType:
+    rows = table("scorer", "judged by", "verdicts", "remarks", title="\nbehind the metrics")
+    for key, part in report.breakdown.items():
+        add_row(
+            rows,
+            key,
+            printable(", ".join(part.judges), 80) or None,
+            printable(_counts(part.labels), 80) or None,
+            printable("; ".join(_remarks(part)), 240) or None,
+        )
+    return rows
+
+
+def _remarks(part: wire.Breakdown) -> Iterable[str]:
+    if any(judge.startswith("embedded/") for judge in part.judges):
+        yield "small embedded classifiers judged"
+    if part.agreement is not None and part.agreement.alpha is not None:
+        low, high = part.agreement.low, part.agreement.high
+        interval = f" [{number(low)}, {number(high)}]" if low is not None else ""
+        yield f"agreement (alpha) {number(part.agreement.alpha)}{interval}"
+    mistakes = Counter(
+        {
+            f"{expected} as {got}": n
+            for expected, row in part.confusion.items()
+            for got, n in row.items()
+            if got != expected
+        }
+    )
+    if mistakes:
+        yield f"mistaken: {_counts(dict(mistakes.most_common(_EXAMPLES)))}"
+    if part.position_bias:
+        yield f"went by the place in {count(sum(part.position_bias.values()))}"
+    if part.items:
+        yield ", ".join(f"{name} {item.met}/{item.of}" for name, item in part.items.items())
+    if part.repairs:
+        words = {"json": "mended", "retry": "asked again"}
+        yield ", ".join(f"{count(n)} {words.get(how, how)}" for how, n in part.repairs.items())
+    if part.evidence_dropped:
+        yield f"{count(part.evidence_dropped)} quotes that are not in the text"
+    if part.ungraded:
+        reason, n = max(part.ungraded.items(), key=lambda item: item[1])
+        yield f"ungraded {count(n)}: {reason}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    shown = [f"{label} {count(n)}" for label, n in list(counts.items())[:_LABELS]]
+    return ", ".join(shown) + (", …" if len(counts) > _LABELS else "")
 
 
 def _failures(found: Findings) -> RenderableType:

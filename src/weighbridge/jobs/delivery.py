@@ -1,15 +1,19 @@
 """The end of a run: its report from its rows, and its last state."""
 
 from collections import Counter
+from dataclasses import dataclass
 
+from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Metric
 from weighbridge.core.run import RunState
 from weighbridge.jobs.execution import Stop
 from weighbridge.jobs.loading import LoadedRun
+from weighbridge.reports.breakdown import BreakdownBuilder
 from weighbridge.reports.metrics import MetricsBuilder
+from weighbridge.scorers import vote_scales
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import stream_scores
-from weighbridge.store.runs import move_run, store_metrics
+from weighbridge.store.runs import move_run, store_report
 
 
 async def deliver(store: Store, loaded: LoadedRun) -> RunState:
@@ -21,14 +25,17 @@ async def deliver(store: Store, loaded: LoadedRun) -> RunState:
     run_id = loaded.run.id
     async with store.begin() as connection:
         await move_run(connection, run_id, RunState.DELIVERING, round_=loaded.round)
-    metrics, failures = await make_report(store, loaded)
+    report = await make_report(store, loaded)
+    failures = report.failures
     state, reason = RunState.SUCCEEDED, None
     if failures.total() and failures.total() == loaded.run.progress.total:
         message, count = failures.most_common(1)[0]
         state = RunState.FAILED
         reason = f"no case was answered; {count} of {failures.total()}: {message}"
     async with store.begin() as connection:
-        await store_metrics(connection, run_id, metrics, round_=loaded.round)
+        await store_report(
+            connection, run_id, report.metrics, report.breakdown, round_=loaded.round
+        )
         await move_run(connection, run_id, state, reason, round_=loaded.round)
     return state
 
@@ -42,13 +49,29 @@ async def conclude(store: Store, loaded: LoadedRun, stop: Stop) -> None:
         return
     async with store.begin() as connection:
         await move_run(connection, loaded.run.id, stop.state, stop.reason, round_=loaded.round)
-    metrics, _ = await make_report(store, loaded)
+    report = await make_report(store, loaded)
     async with store.begin() as connection:
-        await store_metrics(connection, loaded.run.id, metrics, round_=loaded.round)
+        await store_report(
+            connection, loaded.run.id, report.metrics, report.breakdown, round_=loaded.round
+        )
 
 
-async def make_report(store: Store, loaded: LoadedRun) -> tuple[tuple[Metric, ...], Counter[str]]:
-    """The metrics of the run's rows; how often each kind of failure occurs, by an example."""
+@dataclass(frozen=True, slots=True)
+class MadeReport:
+    """What a run's rows come to.
+
+    Attributes:
+        breakdown: what stands behind the metrics, by the scorer's key.
+        failures: how often each kind of failure occurs, by an example.
+    """
+
+    metrics: tuple[Metric, ...]
+    breakdown: dict[str, JsonObject]
+    failures: Counter[str]
+
+
+async def make_report(store: Store, loaded: LoadedRun) -> MadeReport:
+    """The report, in one pass over the run's rows."""
     evaluation = loaded.evaluation
     builder = MetricsBuilder(
         {key: scorer.metric for key, scorer in loaded.scorers.items()},
@@ -57,6 +80,7 @@ async def make_report(store: Store, loaded: LoadedRun) -> tuple[tuple[Metric, ..
         total_cases=loaded.plan.cases,
         clustered=evaluation.cluster_column is not None,
     )
+    breakdown = BreakdownBuilder(loaded.scorers, vote_scales(loaded.scorers))
     failures: Counter[str] = Counter()
     example: dict[str, str] = {}
     async for page in stream_scores(store, loaded.run.workspace_id, loaded.run.id):
@@ -65,4 +89,9 @@ async def make_report(store: Store, loaded: LoadedRun) -> tuple[tuple[Metric, ..
                 failures[row.failure.kind] += 1
                 example.setdefault(row.failure.kind, row.failure.message)
             builder.add(row.position, row.epoch, row.status, row.outcomes, row.cluster)
-    return builder.finish(), Counter({example[kind]: n for kind, n in failures.items()})
+            breakdown.add(row.outcomes)
+    return MadeReport(
+        builder.finish(),
+        breakdown.finish(),
+        Counter({example[kind]: n for kind, n in failures.items()}),
+    )

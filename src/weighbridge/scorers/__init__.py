@@ -13,7 +13,7 @@ from weighbridge.scorers.classify import Classify
 from weighbridge.scorers.judge import RubricJudge
 from weighbridge.scorers.judging.by_embedded import beyond
 from weighbridge.scorers.judging.ready import ReadyRubric
-from weighbridge.scorers.jury import Jury
+from weighbridge.scorers.jury import Jury, Scale
 from weighbridge.scorers.labels import Label
 from weighbridge.scorers.numbers import Numeric
 from weighbridge.scorers.options import OptionError, changed_options, check_options
@@ -37,6 +37,7 @@ __all__ = [
     "find",
     "spec_of",
     "versions",
+    "vote_scales",
     "wordings",
 ]
 
@@ -135,6 +136,11 @@ def asked_by(scorers: Iterable[AnyScorer]) -> tuple[str | None, ...]:
 def wordings(scorers: Mapping[str, AnyScorer]) -> JsonObject:
     """Hashes of the prompts of the judges among these scorers, by the scorer's key, for the pin."""
     return {key: scorer.wording for key, scorer in scorers.items() if isinstance(scorer, Judge)}
+
+
+def vote_scales(scorers: Mapping[str, AnyScorer]) -> dict[str, Scale]:
+    """Key of each jury among these scorers → what kind of votes its members give."""
+    return {key: scorer.scale for key, scorer in scorers.items() if isinstance(scorer, Jury)}
 
 
 def embedded_identities(scorers: Mapping[str, AnyScorer], judge: str | None) -> JsonObject:

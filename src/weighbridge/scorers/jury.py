@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 from pydantic import JsonValue
 
@@ -21,6 +21,8 @@ from weighbridge.scorers.options import OptionError
 from weighbridge.scorers.panel import Panel
 
 MOST_MEMBERS = 32
+
+Scale: TypeAlias = Literal["nominal", "ordinal", "interval"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,15 @@ class Jury:
         """`accuracy` when the outcome can only be 0 or 1."""
         binary = self.reducer != "mean" and all(one.rubric.is_binary for one in self._ready)
         return "accuracy" if binary else "mean"
+
+    @property
+    def scale(self) -> Scale:
+        """What kind of votes its members give, for how far they agree: labels without an order,
+        levels in their order, or numbers."""
+        kinds = {one.rubric.verdict for one in self._ready}
+        if kinds <= {Kind.PASS_FAIL, Kind.CHOICE}:
+            return "nominal"
+        return "ordinal" if kinds == {Kind.LEVELS} else "interval"
 
     @property
     def needs_target(self) -> bool:
@@ -191,6 +202,8 @@ def _plain(vote: Outcome, name: str) -> JsonObject:
             found["confidence"] = vote.confidence
         if vote.explanation:
             found["reason"] = vote.explanation
+        if vote.details is not None and "repaired" in vote.details:
+            found["repaired"] = vote.details["repaired"]
         return found
     if isinstance(vote, Ungraded):
         return {"judge": name, "status": "ungraded", "reason": vote.reason}

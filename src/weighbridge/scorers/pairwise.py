@@ -102,7 +102,8 @@ class Pairwise:
         if is_missing(other):
             return Ungraded("the case has no other answer to compare with")
         if as_text(other).strip() == answer.text.strip():
-            return Scored(0.5, "tie", "both answers are the same; nobody was asked")
+            why = "both answers are the same; nobody was asked"
+            return Scored(0.5, "tie", why, details={"identical": True})
         if panel.is_embedded(self.model):
             return Ungraded(beyond(self._ready.rubric.purpose))
         orders = await asyncio.gather(

@@ -3,17 +3,21 @@
 from dataclasses import dataclass
 
 from weighbridge.core.caller import Caller
+from weighbridge.core.json import JsonObject
 from weighbridge.services.runs import Runs, RunView
 from weighbridge.store.engine import Store
+from weighbridge.store.runs import read_breakdown
 from weighbridge.store.summaries import Summary, summarise
 
 
 @dataclass(frozen=True, slots=True)
 class ReportView:
-    """A run with the sums over its outcomes. Its metrics are there once it has ended."""
+    """A run with the sums over its outcomes. Its metrics are there once it has ended, and so is the
+    breakdown: what stands behind them, by the scorer's key."""
 
     view: RunView
     summary: Summary
+    breakdown: dict[str, JsonObject]
 
 
 class Reports:
@@ -37,4 +41,5 @@ class Reports:
         view = await self._runs.view(caller, run_id)
         async with self._store.begin() as connection:
             summary = await summarise(connection, caller.workspace_id, run_id)
-        return ReportView(view, summary)
+            breakdown = await read_breakdown(connection, caller.workspace_id, run_id)
+        return ReportView(view, summary, breakdown)

@@ -1,6 +1,6 @@
 """Runs: their states, who executes them, and their progress as the tallies of their rows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, insert, or
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.ids import new_id
+from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Metric, Usage
 from weighbridge.core.run import FINISHED, LEGAL_MOVES, Progress, Run, RunState
 from weighbridge.store.moments import now
@@ -116,7 +117,12 @@ async def move_run(
     if to is RunState.RUNNING:
         values["started_at"] = func.coalesce(runs.c.started_at, now())
     if to is RunState.QUEUED:
-        values |= {"finished_at": None, "metrics": None, "round": runs.c.round + 1}
+        values |= {
+            "finished_at": None,
+            "metrics": None,
+            "breakdown": None,
+            "round": runs.c.round + 1,
+        }
     if to in FINISHED:
         values |= {"finished_at": now(), "owner": None, "owned_until": None}
     result = await connection.execute(
@@ -199,15 +205,30 @@ async def owner_of(connection: AsyncConnection, run_id: str) -> str | None:
     return found
 
 
-async def store_metrics(
-    connection: AsyncConnection, run_id: str, metrics: tuple[Metric, ...], *, round_: int
+async def store_report(
+    connection: AsyncConnection,
+    run_id: str,
+    metrics: tuple[Metric, ...],
+    breakdown: Mapping[str, JsonObject],
+    *,
+    round_: int,
 ) -> None:
-    """Keep the report's numbers with the run, as long as it is in this round."""
+    """Keep the report with the run, as long as it is in this round."""
     await connection.execute(
         update(runs)
         .where(_is(run_id, round_))
-        .values(metrics=[asdict(metric) for metric in metrics])
+        .values(metrics=[asdict(metric) for metric in metrics], breakdown=breakdown or None)
     )
+
+
+async def read_breakdown(
+    connection: AsyncConnection, workspace_id: str, run_id: str
+) -> dict[str, JsonObject]:
+    """What stands behind the metrics of a run, by the scorer's key; empty before it has ended."""
+    found = await connection.scalar(
+        select(runs.c.breakdown).where(runs.c.id == run_id, runs.c.workspace_id == workspace_id)
+    )
+    return found or {}
 
 
 async def read_pin(connection: AsyncConnection, run_id: str) -> str:

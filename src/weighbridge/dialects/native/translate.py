@@ -107,6 +107,9 @@ def from_report(report: ReportView, moment: datetime | None = None) -> wire.Repo
         duration_s=view.duration_s,
         pin=view.pin,
         evaluation=view.evaluation,
+        breakdown={
+            key: wire.Breakdown.model_validate(part) for key, part in report.breakdown.items()
+        },
     )
 
 

@@ -225,6 +225,52 @@ class Latency(Sent):
     max_s: float
 
 
+class Agreement(Sent):
+    """How far the members of a jury agree."""
+
+    alpha: float | None = Field(
+        description="Krippendorff's: 1 agree throughout, 0 as chance would; null when every vote "
+        "is the same."
+    )
+    low: float | None
+    high: float | None
+    level: float
+    scale: Literal["nominal", "ordinal", "interval"]
+    cases: int
+    votes: int
+
+
+class ItemCount(Sent):
+    """How often an item of a checklist was met."""
+
+    met: int
+    of: int
+
+
+class Breakdown(Sent):
+    """What stands behind a scorer's metric. Counted over outcomes, a case with repeats once for
+    each; of labels at most 100, the rest as `(other)`."""
+
+    judges: dict[str, int] = Field(default_factory=dict, description="Who gave verdicts, how many.")
+    labels: dict[str, int] = Field(default_factory=dict)
+    confusion: dict[str, dict[str, int]] = Field(
+        default_factory=dict, description="Expected label -> label that was given -> how often."
+    )
+    confidence: float | None = Field(default=None, description="Mean of the judges' own.")
+    repairs: dict[str, int] = Field(
+        default_factory=dict, description="`json`: replies mended; `retry`: judges asked again."
+    )
+    evidence_dropped: int = Field(default=0, description="Quotes that are not in the text.")
+    position_bias: dict[str, int] = Field(
+        default_factory=dict, description="Cases in which a pairwise judge went by the place."
+    )
+    items: dict[str, ItemCount] = Field(default_factory=dict)
+    agreement: Agreement | None = None
+    ungraded: dict[str, int] = Field(
+        default_factory=dict, description="Why there was no verdict, how often."
+    )
+
+
 class Report(Sent):
     """What a run came to."""
 
@@ -245,6 +291,11 @@ class Report(Sent):
     duration_s: float | None
     pin: str
     evaluation: Evaluation
+    breakdown: dict[str, Breakdown] = Field(
+        default_factory=dict,
+        description="What stands behind the metrics, by the scorer's key: who judged, with which "
+        "verdicts. Empty before the run has ended.",
+    )
 
 
 # Comparisons
