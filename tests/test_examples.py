@@ -65,6 +65,19 @@ def test_a_flaky_endpoint_costs_retries_and_one_failed_case_is_not_a_wrong_one(
     assert metric["value"] == pytest.approx(2 / 5)
 
 
+def test_judges_judge_and_a_text_that_asks_to_pass_does_not(tmp_path: Path) -> None:
+    code, (shown,) = run("judges.yaml", tmp_path)
+    assert code == 0
+    metrics = {metric["scorer"]: metric for metric in shown["metrics"]}
+    assert metrics["polite"]["value"] == pytest.approx(1.5 / 4)
+    assert metrics["classify"]["value"] == pytest.approx(3 / 4)
+    assert metrics["pairwise"]["value"] == pytest.approx(0.5 / 4)
+    assert (metrics["jury"]["n_scored"], metrics["jury"]["n_ungraded"]) == (2, 2)
+    # 4 answers; one call a case for two judges and each of two jurors; two a case for the pairs,
+    # but for the one whose answers are the same; and one more try for each juror's refusal.
+    assert shown["usage"]["calls"] == 4 + 4 * 4 + 2 * 3 + 2
+
+
 def test_a_budget_stops_the_run(tmp_path: Path) -> None:
     code, (shown,) = run("budget.yaml", tmp_path)
     assert code == 1

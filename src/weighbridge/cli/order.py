@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from weighbridge.cli.rubric_files import with_rubrics
 from weighbridge.core.evaluation import Budget, Evaluation
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields
@@ -107,7 +108,7 @@ def read_evaluation(name: str, overrides: Overrides) -> EvaluationFile:
     text, source, folder = _read(name)
     data, lines = parse_yaml(text, source)
     if isinstance(data, Mapping):
-        data = overrides.into(data)
+        data = with_rubrics(overrides.into(data), folder, lines, source)
     return EvaluationFile(parse_spec(data, lines=lines, source=source), source, folder, lines)
 
 
@@ -120,7 +121,7 @@ def read_part(name: str, fields: Sequence[str]) -> dict[str, Any]:
     Raises:
         Invalid: there is no such file, it is not YAML, or it has other fields.
     """
-    text, source, _ = _read(name)
+    text, source, folder = _read(name)
     data, lines = parse_yaml(text, source)
     if not isinstance(data, Mapping):
         listed = ", ".join(f"`{field}:`" for field in fields)
@@ -136,7 +137,8 @@ def read_part(name: str, fields: Sequence[str]) -> dict[str, Any]:
     ]
     if problems:
         raise InvalidFields(problems, source)
-    return {str(field): value for field, value in data.items() if value is not None}
+    given = {str(field): value for field, value in data.items() if value is not None}
+    return with_rubrics(given, folder, lines, source)
 
 
 def _read(name: str) -> tuple[str, str, Path]:

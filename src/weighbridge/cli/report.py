@@ -179,7 +179,7 @@ def _verdicts(report: wire.Report) -> RenderableType:
             key,
             printable(", ".join(part.judges), 80) or None,
             printable(_counts(part.labels), 80) or None,
-            printable("; ".join(_remarks(part)), 240) or None,
+            printable("; ".join(_remarks(part)), _ANSWER_WIDTH) or None,
         )
     return rows
 
@@ -209,7 +209,8 @@ def _remarks(part: wire.Breakdown) -> Iterable[str]:
         words = {"json": "mended", "retry": "asked again"}
         yield ", ".join(f"{count(n)} {words.get(how, how)}" for how, n in part.repairs.items())
     if part.evidence_dropped:
-        yield f"{count(part.evidence_dropped)} quotes that are not in the text"
+        plural = "s" if part.evidence_dropped > 1 else ""
+        yield f"{count(part.evidence_dropped)} quote{plural} not found in the text"
     if part.ungraded:
         reason, n = max(part.ungraded.items(), key=lambda item: item[1])
         yield f"ungraded {count(n)}: {reason}"

@@ -1,6 +1,7 @@
 """What stands behind a run's metrics: who judged, with which verdicts, taken for what, how sure,
 and how far several judges agree. Made in the same pass over the rows, in bounded memory."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
@@ -15,6 +16,7 @@ MOST_LABELS = 100
 OTHER = "(other)"
 """Stands for all labels beyond the first `MOST_LABELS`."""
 
+_DECIMAL = re.compile(r"\d+\.\d+")
 _MOST_REASONS = 20
 _MOST_REASON = 200
 _MOST_PATTERNS = 50_000
@@ -54,7 +56,9 @@ class BreakdownBuilder:
                 if outcome.details is not None:
                     part.take(outcome, outcome.details)
             elif isinstance(outcome, Ungraded):
-                _count(part.reasons, outcome.reason[:_MOST_REASON], _MOST_REASONS)
+                # Two reasons that differ in a probability only are one.
+                reason = _DECIMAL.sub("…", outcome.reason)[:_MOST_REASON]
+                _count(part.reasons, reason, _MOST_REASONS)
 
     def finish(self) -> dict[str, JsonObject]:
         """Scorer's key → what is known of its verdicts; those of which nothing is are left out.
