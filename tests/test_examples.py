@@ -83,3 +83,21 @@ def test_a_budget_stops_the_run(tmp_path: Path) -> None:
     assert code == 1
     assert (shown["status"], shown["reason"]) == ("cancelled", "budget")
     assert 0 < shown["progress"]["done"] < shown["progress"]["total"]
+
+
+def test_a_run_is_held_against_the_policy(tmp_path: Path) -> None:
+    run("capitals.yaml", tmp_path)
+    finished = subprocess.run(
+        [
+            *(sys.executable, "-m", "weighbridge", "gate", "--policy", str(EXAMPLES / "gate.yaml")),
+            *("--json", "--data", str(tmp_path), "--config", str(EXAMPLES / "models.toml")),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shown = json.loads(finished.stdout)
+    assert (finished.returncode, shown["verdict"]) == (0, "PASS")
+    assert [check["verdict"] for check in shown["checks"]] == [
+        *("PASS", "PASS", "FAIL", "PASS", "PASS")
+    ]

@@ -23,7 +23,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from weighbridge import scorers
 from weighbridge.core.evaluation import (
@@ -39,11 +38,11 @@ from weighbridge.core.evaluation import (
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.prompt import Template
-from weighbridge.core.suggest import did_you_mean
 from weighbridge.datasets.cases import BadRow, check_rows
 from weighbridge.datasets.rows import Row
 from weighbridge.datasets.selection import Condition, Selection
 from weighbridge.errors import FieldProblem, InvalidFields
+from weighbridge.validation import problems_of, refuse
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -52,7 +51,6 @@ MAX_EPOCHS = 1_000
 MAX_CONCURRENCY = 4_096
 MAX_MODELS = 64
 
-_LISTED_PROBLEMS = 20
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 # Parameters that weighbridge sets itself; given here they would contradict the rest of the object.
@@ -308,7 +306,7 @@ class EvaluationSpec(_Strict):
     @field_validator("params")
     @classmethod
     def _check_params(cls, params: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        _refuse(
+        refuse(
             ((name,), f"not a parameter here: {_RESERVED_PARAMS[name]}")
             for name in params
             if name in _RESERVED_PARAMS
@@ -318,18 +316,18 @@ class EvaluationSpec(_Strict):
     @field_validator("scorers")
     @classmethod
     def _check_scorers(cls, items: list[Any]) -> list[Any]:
-        _refuse(_scorer_problems(items))
+        refuse(_scorer_problems(items))
         return items
 
     @model_validator(mode="after")
     def _check_whole(self) -> "EvaluationSpec":
-        _refuse(self._contradictions())
+        refuse(self._contradictions())
         if self.cases is not None:
             try:
                 for _ in check_rows(cast("list[Row]", self.cases), self.to_evaluation()):
                     pass
             except BadRow as error:
-                _refuse([(("cases", error.row - 1), error.message)])
+                refuse([(("cases", error.row - 1), error.message)])
         return self
 
     def to_evaluation(self) -> Evaluation:
@@ -455,11 +453,7 @@ def parse_spec(
     try:
         return EvaluationSpec.model_validate(dict(data))
     except ValidationError as error:
-        details = error.errors(include_url=False, include_input=False)
-        problems = [_problem(detail, lines or {}) for detail in details[:_LISTED_PROBLEMS]]
-        if len(details) > _LISTED_PROBLEMS:
-            problems.append(FieldProblem("", f"and {len(details) - _LISTED_PROBLEMS} more"))
-        raise InvalidFields(problems, source) from error
+        raise InvalidFields(problems_of(error, lines or {}, _fields_at), source) from error
 
 
 def json_schema() -> dict[str, Any]:
@@ -590,34 +584,6 @@ def _targets_missed(items: list[Any]) -> Iterator[tuple[Path, str]]:
                 ("scorers", place, *named),
                 "compares with the reference answer: name its column under `target`",
             )
-
-
-def _refuse(problems: Any) -> None:
-    """Raise a `ValidationError` for (path, message) pairs, if there are any; pydantic puts the path
-    of the field being validated in front of each."""
-    details = [
-        InitErrorDetails(
-            type=PydanticCustomError("weighbridge", "{problem}", {"problem": message}),
-            loc=path,
-            input=None,
-        )
-        for path, message in problems
-    ]
-    if details:
-        raise ValidationError.from_exception_data("evaluation", details)
-
-
-def _problem(detail: ErrorDetails, lines: Mapping[Path, int]) -> FieldProblem:
-    path = tuple(part for part in detail["loc"] if not str(part).startswith("("))
-    message = detail["msg"]
-    if detail["type"] == "extra_forbidden":
-        message = f"there is no such field{did_you_mean(str(path[-1]), _fields_at(path))}"
-    elif detail["type"] == "value_error":
-        message = str(detail["ctx"]["error"])
-    line = next(
-        (lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in lines), None
-    )
-    return FieldProblem(".".join(str(part) for part in path), message, line)
 
 
 def _fields_at(path: Path) -> list[str]:

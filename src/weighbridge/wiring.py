@@ -17,6 +17,7 @@ from weighbridge.services.datasets import Datasets
 from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.exports import Exports
 from weighbridge.services.flips import Flips
+from weighbridge.services.gates import Gates
 from weighbridge.services.keys import Keys
 from weighbridge.services.monitoring import Monitoring
 from weighbridge.services.outcomes import Outcomes
@@ -47,6 +48,7 @@ class Services:
     cache: Cache
     comparisons: Comparisons
     flips: Flips
+    gates: Gates
     guard: Guard
     monitoring: Monitoring
     webhooks: Webhooks
@@ -99,6 +101,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             cache=Cache(store),
             comparisons=Comparisons(store, runs),
             flips=Flips(store, runs, outcomes),
+            gates=Gates(store, runs),
             guard=guard,
             monitoring=Monitoring(store, models, settings.worker_lease_s),
             webhooks=Webhooks(store, guard),

@@ -147,3 +147,21 @@ def test_ctrl_c_cancels_the_run_at_the_server_and_it_can_be_resumed(
     said = at_server("run", "--resume", run["id"], "--json")
     assert said.code == 0
     assert json.loads(said.out)["progress"]["done"] == 20
+
+
+def test_runs_are_compared_and_held_against_a_policy_by_the_server(
+    at_server: Cli, folder: Path
+) -> None:
+    runs = []
+    for model in ("parrot", "cat"):
+        said = at_server("run", "qa.yaml", "--json", "--model", model)
+        runs.append(json.loads(said.out)["id"])
+    shown = json.loads(at_server("compare", *runs, "--json", "--flips", "2").out)
+    assert shown["differences"][0]["down"] == 2
+    assert [flip["case_id"] for flip in shown["flips"]] == ["fr", "it"]
+    (folder / "gate.yaml").write_text("rules:\n  - metric: exact\n    max_drop: 0.1\n")
+    gate = ("gate", "latest", "--policy", "gate.yaml")
+    assert at_server(*gate, "--baseline", runs[0]).code in {3, 4}
+    refused = at_server(*gate)
+    assert refused.code == 2
+    assert "gate.yaml:3: rules.0.max_drop: needs a baseline" in refused.err

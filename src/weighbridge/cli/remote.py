@@ -12,6 +12,7 @@ from weighbridge.cli.options import Address
 from weighbridge.core.outcome import Status
 from weighbridge.dialects.native import wire
 from weighbridge.errors import NotFound
+from weighbridge.policy import PolicySpec
 from weighbridge.sdk.connection import Connection, open_http, quoted
 from weighbridge.sdk.following import follow_run
 
@@ -98,6 +99,15 @@ class Server:
         params = {"a": a, "b": b, "scorer": scorer, "limit": str(limit)}
         page = await self._json("GET", "compare/flips", params=params)
         return [wire.Flip.model_validate(flip) for flip in page["data"]]
+
+    async def gate(self, policy: PolicySpec, run_id: str, baseline_id: str | None) -> wire.Gate:
+        """A run held against a policy."""
+        body = {
+            "policy": policy.model_dump(mode="json", exclude_unset=True),
+            "run": run_id,
+            "baseline": baseline_id,
+        }
+        return wire.Gate.model_validate(await self._json("POST", "gate", json=body))
 
     def export(self, run_id: str, file_format: str) -> AsyncIterator[bytes]:
         """Its outcomes as a file, piece by piece."""

@@ -6,6 +6,7 @@ from typing import Protocol
 from weighbridge.cli.session import Session
 from weighbridge.core.outcome import Status
 from weighbridge.dialects.native import translate, translate_comparisons, wire
+from weighbridge.policy import PolicySpec
 from weighbridge.services.exports import outcome_object
 from weighbridge.store.moments import now
 
@@ -41,6 +42,10 @@ class Results(Protocol):
 
     async def flips(self, a: str, b: str, scorer: str, limit: int) -> list[wire.Flip]:
         """The first cases whose scores differ between two runs, at most 200."""
+        ...
+
+    async def gate(self, policy: PolicySpec, run_id: str, baseline_id: str | None) -> wire.Gate:
+        """A run held against a policy."""
         ...
 
 
@@ -88,3 +93,10 @@ class LocalResults:
         """The first cases whose scores differ between two runs, at most 200."""
         found = await self._services.flips.page(self._caller, a, b, scorer, limit=limit)
         return [translate_comparisons.from_flip(flip, scorer, a, b) for flip in found]
+
+    async def gate(self, policy: PolicySpec, run_id: str, baseline_id: str | None) -> wire.Gate:
+        """A run held against a policy."""
+        view = await self._services.gates.judge(
+            self._caller, policy.to_policy(), run_id, baseline_id
+        )
+        return translate_comparisons.from_gate(view, now())

@@ -124,13 +124,17 @@ def check_runs(run_ids: Sequence[str]) -> None:
 
 
 def nothing_in_common(
-    run_a: ScoredRun, a: "RunScores", run_b: ScoredRun, b: "RunScores"
+    run_a: ScoredRun, a: "RunScores", run_b: ScoredRun, b: "RunScores", field: str = "run"
 ) -> Invalid:
-    """The refusal of two runs that share no case."""
+    """The refusal of two runs that share no case.
+
+    Args:
+        field: which part of the request is to blame.
+    """
     return InvalidFields(
         [
             FieldProblem(
-                "run",
+                field,
                 f"no case matches: {_cases(run_a, a)}, {_cases(run_b, b)}, 0 are in both. Cases "
                 "match when they have the same id: let both evaluations name the `id` column that "
                 "says which question it is",

@@ -51,12 +51,7 @@ def remarks(
     for run in runs[1:]:
         yield from _other_data(run, runs[0])
         yield from _other_scoring(run, runs[0], scorers)
-    judged = [run.id for run in runs if RESERVED_NAME in run.judges]
-    if judged:
-        yield (
-            f"{', '.join(judged)}: judged by the embedded judge, which is weak; docs/judges.md has "
-            "its figures"
-        )
+    yield from _weakly_judged(runs)
     if len({run.evaluation.cluster_column is None for run in runs}) > 1:
         yield (
             "not all runs name a cluster column: where one does not, intervals take all cases "
@@ -67,6 +62,21 @@ def remarks(
             yield from _thin(difference, runs)
     if len({run.view.pin for run in runs}) < len(runs):
         yield "some runs did the same work (equal pins): their differences are chance"
+
+
+def remarks_of_one(run: ScoredRun) -> Iterator[str]:
+    """Warnings about a run by itself."""
+    yield from _unfinished(run)
+    yield from _weakly_judged([run])
+
+
+def _weakly_judged(runs: Sequence[ScoredRun]) -> Iterator[str]:
+    judged = [run.id for run in runs if RESERVED_NAME in run.judges]
+    if judged:
+        yield (
+            f"{', '.join(judged)}: judged by the embedded judge, which is weak; docs/judges.md has "
+            "its figures"
+        )
 
 
 def _unfinished(run: ScoredRun) -> Iterator[str]:

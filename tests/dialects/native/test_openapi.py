@@ -49,6 +49,7 @@ EXPECTED = {
     "/runs/{run_id}/outcomes/{position}/images/{number}": {"get"},
     "/runs/{run_id}/report": {"get"},
     "/runs/{run_id}/export": {"get"},
+    "/gate": {"post"},
     "/compare": {"get"},
     "/compare/flips": {"get"},
 }

@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from weighbridge import spec
 from weighbridge.dialects.native import wire
 from weighbridge.dialects.native.errors import MEDIA_TYPE
+from weighbridge.policy import PolicySpec
 
 _SCHEMAS = "#/components/schemas/"
 _PROBLEMS = {
@@ -80,12 +81,15 @@ UPLOAD_BODY: dict[str, Any] = {
 
 
 # By routes that read their body themselves.
-_READ = (wire.NewKey, wire.Rescoring, wire.NewWebhook, wire.WebhookChange)
+_READ = (
+    *(wire.NewKey, wire.Rescoring, wire.NewWebhook, wire.WebhookChange, wire.NewGate),
+    PolicySpec,
+)
 
 
 class Described(FastAPI):
     """A FastAPI application whose OpenAPI document also holds the schemas of what it reads by
-    itself: evaluations, keys and problems."""
+    itself: evaluations, policies, keys and problems."""
 
     def openapi(self) -> dict[str, Any]:
         """The document."""
@@ -97,6 +101,8 @@ class Described(FastAPI):
                 ref_template=_SCHEMAS + "{model}",
             )
             schemas.update(ours["$defs"])
+            # It is read as any object, so that a problem in it is told as of a policy file.
+            schemas["NewGate"]["properties"]["policy"] = {"$ref": _SCHEMAS + "PolicySpec"}
             evaluation = _with_refs(spec.json_schema())
             schemas.update(evaluation.pop("$defs", {}))
             schemas["EvaluationSpec"] = evaluation

@@ -1,11 +1,14 @@
-"""Comparisons as our API shows them. Pure, and without a web framework: the CLI uses it too."""
+"""Comparisons and gates as our API shows them. Without a web framework: the CLI uses it too."""
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from weighbridge.dialects.native import wire
-from weighbridge.dialects.native.translate import from_usage
+from weighbridge.dialects.native.translate import from_run, from_usage
 from weighbridge.services.comparisons import ComparedRun, ComparisonView
 from weighbridge.services.flips import Flip, Side
+from weighbridge.services.gates import GateView
 from weighbridge.store.outcomes import outcome_to_json
 
 if TYPE_CHECKING:
@@ -73,6 +76,34 @@ def from_flip(flip: Flip, scorer: str, run_a: str, run_b: str) -> wire.Flip:
         scorer=scorer,
         a=_side(flip.a, scorer, run_a),
         b=_side(flip.b, scorer, run_b),
+    )
+
+
+def from_gate(view: GateView, moment: datetime | None = None) -> wire.Gate:
+    """A run held against a policy."""
+    ids = [view.run.id] if view.baseline is None else [view.baseline.id, view.run.id]
+    return wire.Gate(
+        verdict=view.verdict,
+        policy=view.policy.name,
+        mode=view.policy.mode,
+        run=from_run(view.run.view, moment),
+        baseline=None if view.baseline is None else from_run(view.baseline.view, moment),
+        checks=[
+            wire.Check(
+                rule=check.rule,
+                metric=check.metric,
+                limit=check.limit,
+                bound=check.bound,
+                tier=check.tier,
+                verdict=check.verdict,
+                **asdict(check.measured),
+                more_cases=check.more_cases,
+                reason=check.reason,
+            )
+            for check in view.checks
+        ],
+        differences=[from_difference(one, ids) for one in view.differences],
+        warnings=list(view.warnings),
     )
 
 

@@ -3,10 +3,17 @@
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+)
 
 from weighbridge.core.caller import Role
 from weighbridge.core.outcome import Status
+from weighbridge.core.policy import Limit, Mode, Tier, Verdict
 from weighbridge.core.run import RunState
 from weighbridge.core.webhook import SUBSCRIBABLE, DeliveryState, Event
 
@@ -416,6 +423,61 @@ class Flip(Sent):
     scorer: str
     a: FlipSide
     b: FlipSide
+
+
+class Check(Sent):
+    """One limit of one rule of a policy."""
+
+    rule: int | None = Field(
+        description="0-based place of the rule in the policy; null for the check that the run came "
+        "to its end, which every gate makes."
+    )
+    metric: str | None
+    limit: Limit | None
+    bound: float | None = Field(description="What was asked for.")
+    tier: Tier
+    verdict: Verdict
+    value: float | None = Field(
+        description="What was measured; for drops and rises, the run less the baseline."
+    )
+    low: float | None
+    high: float | None
+    level: float | None = Field(description="null for what is counted and not estimated.")
+    method: str = Field(description="How the interval was made; `counted` where there is none.")
+    n: int | None = Field(description="Cases it rests on.")
+    more_cases: int | None = Field(
+        description="Of an inconclusive check: how many more cases would decide it 4 times in 5, "
+        "if the truth is what was measured."
+    )
+    reason: str
+
+
+class Gate(Sent):
+    """A run held against a policy."""
+
+    verdict: Verdict = Field(
+        description="FAIL when a critical check fails; else INCONCLUSIVE when a critical check is; "
+        "else PASS."
+    )
+    policy: str = Field(description="Its name.")
+    mode: Mode
+    run: Run
+    baseline: Run | None
+    checks: list[Check]
+    differences: list[Difference] = Field(
+        description="By each metric of the policy: the run against its baseline; empty without."
+    )
+    warnings: list[str] = Field(description="What to know before believing it.")
+
+
+class NewGate(Received):
+    """A run to be held against a policy."""
+
+    policy: dict[str, Any] = Field(description="As in a policy file.")
+    run: Text = Field(max_length=100, description="Id of the run.")
+    baseline: Text | None = Field(
+        None, max_length=100, description="Id of the run that drops and rises are against."
+    )
 
 
 # Data, models, keys, and what else there is

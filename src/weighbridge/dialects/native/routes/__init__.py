@@ -11,6 +11,7 @@ from weighbridge.dialects.native.routes import (
     comparisons,
     datasets,
     evaluations,
+    gates,
     keys,
     results,
     runs,
@@ -35,7 +36,7 @@ def build(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.add_handlers(app)
-    for part in (evaluations, datasets, runs, results, comparisons, about, keys, webhooks):
+    for part in (evaluations, datasets, runs, results, comparisons, gates, about, keys, webhooks):
         app.include_router(part.router)
     settings = services.settings
 
