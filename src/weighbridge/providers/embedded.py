@@ -6,6 +6,7 @@ model of 135 million parameters is a model to be evaluated, and never a judge.
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -50,9 +51,7 @@ class EmbeddedProvider:
     async def complete(self, request: CompletionRequest) -> Reply:
         """Continue a text; at temperature 0 unless the request says otherwise."""
         params = {**_DEFAULTS, **request.params}
-        return await self._texts.complete(
-            CompletionRequest(request.prompt, params, request.logprobs, request.echo)
-        )
+        return await self._texts.complete(replace(request, params=params))
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Vectors of 256 numbers and length 1, made in a thread."""
