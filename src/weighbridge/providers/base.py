@@ -44,6 +44,9 @@ class ChatRequest:
         top_logprobs: ask for the log-probability of each reply token, and of this many
             alternatives (0 to 20); None: do not ask.
         repeat: the epoch, so that a repeat of a seeded request can differ.
+        labels: instead of a reply, how likely each of these would be as its beginning: the reply's
+            text is the likeliest, and its `logprobs` hold one entry per label, in this order. Only
+            where the model's `weighs_labels` says so.
     """
 
     messages: tuple[Message, ...]
@@ -51,6 +54,7 @@ class ChatRequest:
     schema: JsonObject | None = None
     top_logprobs: int | None = None
     repeat: int = 0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +65,22 @@ class CompletionRequest:
         prompt: the text. params: as for chat.
         logprobs: ask for log-probabilities with this many alternatives, None: do not.
         echo: give the prompt's own tokens back too, with their log-probabilities.
-        echo_from: those before this character of the prompt are not needed, and may come without a
-            log-probability.
     """
 
     prompt: str
     params: JsonObject = field(default_factory=dict)
     logprobs: int | None = None
     echo: bool = False
-    echo_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token, its natural-log probability (None for the first token of an echoed prompt), the
-    alternatives at its place, most likely first, as (token, log-probability), and where it begins
-    in the text that is echoed or said, in characters, where the endpoint says so."""
+    """A token, its natural-log probability (None for the first token of an echoed prompt), and
+    the alternatives at its place, most likely first, as (token, log-probability)."""
 
     token: str
     logprob: float | None
     top: tuple[tuple[str, float], ...] = ()
-    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

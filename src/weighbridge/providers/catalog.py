@@ -136,7 +136,7 @@ class Catalog:
             asks = name != declared.name and name.endswith(SUFFIX)
             return _thinking(declared, name) if asks and _can_think(declared) else declared
         if name == RESERVED_NAME:
-            return EMBEDDED
+            return self._embedded()
         if name.endswith(SUFFIX):
             declared = self._by_name.get(name.removesuffix(SUFFIX))
             if declared is not None and _can_think(declared):
@@ -168,6 +168,14 @@ class Catalog:
         if other and first and not self._environ.get(first) and self._environ.get(other):
             return other
         return first
+
+    def _embedded(self) -> DeclaredModel:
+        """With the best of the added models beside it, which weighs labels for the judge."""
+        if not self._added:
+            return EMBEDDED
+        best = self._added[-1]
+        weigher = {"name": best.name, "path": str(best.path), "sha256": best.sha256}
+        return EMBEDDED.model_copy(update={"options": {"weigher": weigher}})
 
     def _row(self, model: DeclaredModel) -> Listing:
         reason = self._why_not(model)

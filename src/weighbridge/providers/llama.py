@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import orjson
+from yarl import URL
 
-from weighbridge.core.outcome import Failed
+from weighbridge.core.outcome import Failed, Usage
 from weighbridge.errors import Invalid
 from weighbridge.providers.base import (
     CallFailed,
@@ -27,10 +28,10 @@ from weighbridge.providers.base import (
     CompletionRequest,
     Embeddings,
     Reply,
+    TokenLogprob,
 )
-from weighbridge.providers.failures import shorten
-from weighbridge.providers.llama_echo import echo
-from weighbridge.providers.openai import OpenAIEndpoint
+from weighbridge.providers.failures import malformed, shorten, unsupported
+from weighbridge.providers.openai import OpenAIEndpoint, as_wire
 from weighbridge.providers.opening import Opened, Opening
 from weighbridge.providers.transport import Transport
 
@@ -39,6 +40,8 @@ _CGROUP_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 _CLOSE_S = 5.0
 _CRASH_KNOWN_S = 1.0
 _STDERR_TAIL = 4000
+# Added to a token's logit, it outweighs whatever a model may prefer.
+_FORCED = 1000.0
 
 _Result = TypeVar("_Result", Reply, Embeddings)
 
@@ -75,11 +78,11 @@ class LlamaChild:
         self._transport = transport
         self._embedding = embedding
         self._process: asyncio.subprocess.Process | None = None
-        self._endpoint: OpenAIEndpoint | None = None
-        self._starting: asyncio.Task[OpenAIEndpoint] | None = None
+        self._endpoint: LlamaEndpoint | None = None
+        self._starting: asyncio.Task[LlamaEndpoint] | None = None
         self._tail: asyncio.Task[str] | None = None
 
-    async def endpoint(self) -> OpenAIEndpoint:
+    async def endpoint(self) -> "LlamaEndpoint":
         """Where to ask; the child is running when this returns.
 
         Raises:
@@ -93,7 +96,7 @@ class LlamaChild:
         # A caller whose deadline ends must not end the start that others wait for.
         return await asyncio.shield(self._starting)
 
-    async def ask(self, send: Callable[[OpenAIEndpoint], Awaitable[_Result]]) -> _Result:
+    async def ask(self, send: "Callable[[LlamaEndpoint], Awaitable[_Result]]") -> _Result:
         """Ask the child, starting it first if it is not running.
 
         Raises:
@@ -129,7 +132,7 @@ class LlamaChild:
         if tail is not None:
             await tail  # standard error ends with the child
 
-    async def _start(self) -> OpenAIEndpoint:
+    async def _start(self) -> "LlamaEndpoint":
         if self._process is not None:
             await _end(self._process)
         self._endpoint = None
@@ -153,8 +156,8 @@ class LlamaChild:
             self._process = None
             await _end(process)
             raise
-        self._endpoint = OpenAIEndpoint(
-            self._transport, f"http://127.0.0.1:{port}/v1", self._gguf.model, key
+        self._endpoint = LlamaEndpoint(
+            self._transport, f"http://127.0.0.1:{port}", self._gguf.model, key
         )
         return self._endpoint
 
@@ -188,6 +191,75 @@ class LlamaChild:
         raise _not_started(f"{answer.get('error', 'it ended')} {said}".strip())
 
 
+class LlamaEndpoint(OpenAIEndpoint):
+    """The child's endpoint, with what the runtime can do beyond the protocol `openai`.
+
+    Args:
+        transport: the shared pool. root: address of the child. model, api_key: as for its parent.
+    """
+
+    def __init__(self, transport: Transport, root: str, model: str, api_key: str) -> None:
+        super().__init__(transport, f"{root}/v1", model, api_key)
+        self._root = root
+
+    async def weigh(self, request: ChatRequest) -> Reply:
+        """How likely each label is as the beginning of the reply, exactly: token by token.
+
+        The runtime is made to take a label's next token by a bias, and tells the probability that
+        the token had without it. The prompt is read once for all labels.
+
+        Raises:
+            CallFailed: by the child.
+        """
+        messages = [as_wire(message) for message in request.messages]
+        prompt = (await self._post("apply-template", {"messages": messages}))["prompt"]
+        before = await self._tokens(prompt, special=True)
+        # Read once, as if nothing had been asked before: a prompt that is read in other pieces
+        # rounds differently, and asked twice it must answer twice the same.
+        await self._post("completion", {"prompt": before, "n_predict": 0, "cache_prompt": False})
+        known: dict[tuple[int, ...], float] = {}
+        weighed = []
+        for label in request.labels:
+            tokens = await self._tokens(label, special=False)
+            likelihood = 0.0
+            for place, token in enumerate(tokens):
+                path = tuple(tokens[: place + 1])
+                if path not in known:
+                    known[path] = await self._logprob([*before, *path[:-1]], token)
+                likelihood += known[path]
+            weighed.append(TokenLogprob(label, likelihood))
+        best = max(weighed, key=lambda entry: entry.logprob or 0.0)
+        usage = Usage(len(before), len(known), None, 1)
+        return Reply(best.token, "stop", usage, self._model, tuple(weighed))
+
+    async def _tokens(self, text: str, *, special: bool) -> list[int]:
+        body = {"content": text, "add_special": special, "parse_special": special}
+        found: list[int] = (await self._post("tokenize", body))["tokens"]
+        return found
+
+    async def _logprob(self, before: list[int], token: int) -> float:
+        """Natural logarithm of the probability that `token` comes next."""
+        body = {
+            "prompt": before,
+            "n_predict": 1,
+            "n_probs": 1,
+            "temperature": 0,
+            "logit_bias": [[token, _FORCED]],
+            "cache_prompt": True,
+        }
+        answer = await self._post("completion", body)
+        try:
+            (found,) = answer["completion_probabilities"]
+            if found["id"] == token:
+                return float(found["logprob"])
+        except (KeyError, TypeError, ValueError):
+            pass
+        raise malformed("the runtime did not tell how likely a label is")
+
+    async def _post(self, path: str, body: dict[str, object]) -> Any:
+        return await self._transport.post_json(URL(f"{self._root}/{path}"), self._headers, body)
+
+
 class LlamaProvider:
     """A GGUF file as a provider.
 
@@ -202,14 +274,18 @@ class LlamaProvider:
         self.texts = LlamaChild(gguf, transport, embedding=False)
         self._vectors = LlamaChild(gguf, transport, embedding=True)
 
+    weighs_labels = True
+
     async def chat(self, request: ChatRequest) -> Reply:
-        """Continue a chat by one message."""
+        """Continue a chat by one message, or weigh the labels of the request."""
+        if request.labels:
+            return await self.texts.ask(lambda endpoint: endpoint.weigh(request))
         return await self.texts.ask(lambda endpoint: endpoint.chat(request))
 
     async def complete(self, request: CompletionRequest) -> Reply:
-        """Continue a text; one that is to be echoed is only weighed, and nothing is said."""
+        """Continue a text. The runtime cannot echo a prompt's log-probabilities."""
         if request.echo:
-            return await self.texts.ask(lambda endpoint: echo(endpoint, request))
+            raise unsupported("the protocol llama cannot echo the prompt (`echo`)")
         return await self.texts.ask(lambda endpoint: endpoint.complete(request))
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
@@ -300,7 +376,7 @@ async def _drain(stream: asyncio.StreamReader) -> str:
     return tail.decode(errors="replace")
 
 
-def _look_at(task: asyncio.Task[OpenAIEndpoint]) -> None:
+def _look_at(task: asyncio.Task[LlamaEndpoint]) -> None:
     """A start that fails after everybody gave up waiting for it is nobody's surprise."""
     if not task.cancelled():
         task.exception()

@@ -22,6 +22,7 @@ from weighbridge.providers.base import (
 )
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import DeclaredModel
+from weighbridge.providers.failures import unsupported
 from weighbridge.providers.limiter import Limiter, PausedTooLong
 from weighbridge.providers.opening import Factory, Opened, Opening
 from weighbridge.providers.pricing import PriceOf, price_of
@@ -122,6 +123,8 @@ class Model:
         Raises:
             CallFailed: there is none; its usage and number of calls cover all tries.
         """
+        if request.labels and not getattr(self._provider, "weighs_labels", False):
+            raise unsupported(f"{self.name} cannot say how likely given labels are")
         if self._leave_out:
             request = self.as_sent(request)
         tokens = _chat_tokens(request) if self._limiter.counts_tokens else 0

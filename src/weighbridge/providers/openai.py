@@ -67,7 +67,6 @@ class OpenAIEndpoint:
         self._is_openai = urlsplit(base_url).hostname == "api.openai.com"
         self._effort = thinking if isinstance(thinking, str) else _USUAL_EFFORT if thinking else ""
         address = Address(base_url)
-        self._address = address
         self._chat_url = address.at("chat/completions")
         self._completions_url = address.at("completions")
         self._embeddings_url = address.at("embeddings")
@@ -86,7 +85,7 @@ class OpenAIEndpoint:
             body.setdefault("max_completion_tokens", body.pop("max_tokens"))
         if self._effort:
             body.setdefault("reasoning_effort", self._effort)
-        body["messages"] = [_message(message) for message in request.messages]
+        body["messages"] = [as_wire(message) for message in request.messages]
         if request.repeat and isinstance(body.get("seed"), int):
             body["seed"] += request.repeat
         if request.schema is not None:
@@ -116,10 +115,6 @@ class OpenAIEndpoint:
             body["echo"] = True
         data = await self._transport.post_json(self._completions_url, self._headers, body)
         return read_completion(data)
-
-    async def post(self, path: str, body: JsonObject) -> Any:
-        """Whatever else the endpoint can do, at a path relative to its address."""
-        return await self._transport.post_json(self._address.at(path), self._headers, body)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Turn texts into vectors."""
@@ -217,7 +212,8 @@ def _body(model: str, params: JsonObject) -> dict[str, Any]:
     return {**params, "model": model}
 
 
-def _message(message: Message) -> dict[str, Any]:
+def as_wire(message: Message) -> dict[str, Any]:
+    """A message as the protocol writes it."""
     content = message.content
     if isinstance(content, str):
         return {"role": message.role, "content": content}
@@ -308,15 +304,13 @@ def _logprob(entry: dict[str, Any]) -> TokenLogprob:
 def _older_logprobs(found: dict[str, Any]) -> tuple[TokenLogprob, ...]:
     tokens, logprobs = found["tokens"], found["token_logprobs"]
     tops = found.get("top_logprobs") or [None] * len(tokens)
-    offsets = found.get("text_offset") or [None] * len(tokens)
     return tuple(
         TokenLogprob(
             token,
             logprob,
             tuple(sorted((top or {}).items(), key=lambda pair: pair[1], reverse=True)),
-            offset,
         )
-        for token, logprob, top, offset in zip(tokens, logprobs, tops, offsets, strict=True)
+        for token, logprob, top in zip(tokens, logprobs, tops, strict=True)
     )
 
 

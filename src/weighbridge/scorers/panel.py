@@ -3,8 +3,11 @@ can forget it, and a repair or a failed try is counted like any other call."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from weighbridge.core.outcome import Usage
+from weighbridge.embedded.choosing import LabelModel
 from weighbridge.providers.base import (
     Askable,
     CallFailed,
@@ -55,6 +58,11 @@ class Panel:
         """Whether this name means the embedded judge: small classifiers, and never the small model
         that the same name stands for where an answer is wanted."""
         return self._models[name].identity.get("protocol") == "embedded"
+
+    def weigher(self, name: str | None) -> LabelModel | None:
+        """The model beside the embedded judge that weighs labels; None: none was added."""
+        added: Any = self._models[name].identity.get("weigher")
+        return None if added is None else LabelModel(added["model"], partial(self.chat, name))
 
     async def chat(self, name: str | None, request: ChatRequest) -> Reply:
         """As `Model.chat`. The same request a second time is a second try, and gets a `repeat` of

@@ -12,6 +12,7 @@ from typing import Any
 
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.outcome import Ungraded
+from weighbridge.embedded.choosing import LabelModel
 from weighbridge.embedded.policies import task_for
 from weighbridge.embedded.verdict import EmbeddedVerdict, Task
 from weighbridge.scorers.judging.form import Verdict
@@ -34,16 +35,25 @@ class StandIn:
     labels: Mapping[str, str] | None = None
 
     async def verdict(
-        self, texts: Mapping[str, str], scores: Mapping[str, float]
+        self,
+        texts: Mapping[str, str],
+        scores: Mapping[str, float],
+        weigher: LabelModel | None = None,
     ) -> Verdict | Ungraded:
         """Its verdict, or why it has none.
 
         Args:
             texts: name → text of all that the rubric shows.
             scores: label → score, of the rubric.
+            weigher: a model that was added, for the questions at which it is better.
+
+        Raises:
+            CallFailed: a call to the weigher did not get through.
         """
         prompt = texts.get(PROMPT) if self.of != PROMPT else None
-        said = await _judge().judge(self.question, texts[self.of], prompt=prompt or None)
+        said = await _judge().judge(
+            self.question, texts[self.of], prompt=prompt or None, model=weigher
+        )
         if isinstance(said, Ungraded):
             return said
         assert isinstance(said, EmbeddedVerdict)  # noqa: S101 (the seam is loaded late)

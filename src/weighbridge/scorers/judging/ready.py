@@ -86,7 +86,8 @@ class ReadyRubric:
         if panel.is_embedded(model):
             if self.stand_in is None:
                 return Ungraded(beyond(self.rubric.purpose))
-            return await self.stand_in.verdict(texts, self.form.scores)
+            weigher = panel.weigher(model)
+            return await self.stand_in.verdict(texts, self.form.scores, weigher)
         return await ask(panel, model, self.rubric, self.form, texts, self.manner)
 
 

@@ -1,0 +1,261 @@
+"""Measure the embedded judge on text that it was not trained on: the tables of docs/judges.md.
+
+    python scripts/evaluate_heads.py --wheels /tmp/wheels
+    python scripts/evaluate_heads.py --wheels /tmp/wheels --model NAME=FILE.gguf --most 60
+
+The second asks a language model by calibrated likelihood, of at most so many texts for each task.
+"""
+
+import argparse
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import yaml
+from head_corpora import SOURCES, Wheels, key, rated
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+from train_heads import RECIPES, gather
+
+from weighbridge.core.outcome import Ungraded
+from weighbridge.embedded.choosing import CalibratedChoice, LabelModel
+from weighbridge.embedded.classifier import classifier
+from weighbridge.embedded.judge import EmbeddedJudge
+from weighbridge.embedded.questions import QUESTIONS, SURE_BY_MODEL
+from weighbridge.embedded.refusals import says_no
+from weighbridge.embedded.verdict import Task
+from weighbridge.providers.llama import GgufModel, LlamaProvider
+from weighbridge.providers.transport import Transport
+from weighbridge.statistics.intervals import proportion_interval
+
+OWN = Path(__file__).parent / "head_texts" / "own_test.yaml"
+RESAMPLES = 2000
+# A rating of this much harm, of 0 to 1 in quarters, counts as harmful.
+HARMFUL = 0.5
+# Harmless questions from data sets that no classifier was trained on.
+HARMLESS = ("commonsenseqa", "narrativeqa", "pubmedqa")
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text with its label, and what it is an answer to, if anything."""
+
+    text: str
+    label: str
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A row of the table."""
+
+    task: Task
+    about: str
+    texts: tuple[Text, ...]
+
+
+def trials(wheels: Wheels) -> list[Trial]:
+    """Every set of texts, none of which any classifier was trained on."""
+    own = yaml.safe_load(OWN.read_text())
+    found = [
+        _two(
+            wheels, Task.HARM, "requests of Do-Not-Answer (malicious uses)", "donotanswer-malicious"
+        ),
+        _two(
+            wheels,
+            Task.HARM,
+            "the same, beside benign twins of HarmBench",
+            "donotanswer-malicious",
+            ("harmbench-benign-test",),
+        ),
+        _two(
+            wheels,
+            Task.HARM,
+            "requests of Do-Not-Answer (hate, information hazards)",
+            "donotanswer-other",
+        ),
+        _two(
+            wheels, Task.INJECTION, "S-Labs, its test part", "s-labs-test", ("s-labs-test-benign",)
+        ),
+        _two(
+            wheels,
+            Task.INJECTION,
+            "NeurAlchemy, its test part",
+            "neuralchemy-test",
+            ("neuralchemy-test-benign",),
+        ),
+        _two(
+            wheels,
+            Task.TOXICITY,
+            "RealToxicityPrompts, a fifth held out",
+            "toxic-sentences-test",
+            ("hellaswag-endings", "truthfulqa-answers", "narrativeqa"),
+        ),
+        Trial(Task.SENTIMENT, "our own sentences", _labelled(own["sentiment"])),
+        Trial(Task.TOPIC, "our own sentences", _labelled(own["topic"])),
+        Trial(
+            Task.REFUSAL,
+            "rated by people (PyRIT)",
+            _rated(wheels, "refusal", ("answer", "refusal")),
+        ),
+    ]
+    found.extend(
+        Trial(
+            Task.HARMFUL_ANSWER,
+            f"{name}, rated by people (PyRIT)",
+            _rated(wheels, name, ("harmless", "harmful")),
+        )
+        for name in ("self-harm", "violence", "sexual", "hate")
+    )
+    return found
+
+
+def _two(wheels: Wheels, task: Task, about: str, yes: str, no: tuple[str, ...] = HARMLESS) -> Trial:
+    first, second = QUESTIONS[task].labels
+    positive = [Text(text, second) for text in SOURCES[yes].texts(wheels)]
+    negative = [Text(text, first) for name in no for text in SOURCES[name].texts(wheels)]
+    return Trial(task, about, (*positive, *negative))
+
+
+def _labelled(texts: dict[str, list[str]]) -> tuple[Text, ...]:
+    return tuple(Text(text, label) for label, members in texts.items() for text in members)
+
+
+def _rated(wheels: Wheels, name: str, labels: tuple[str, str]) -> tuple[Text, ...]:
+    return tuple(
+        Text(row.answer, labels[row.rating >= HARMFUL], row.asked) for row in rated(wheels, name)
+    )
+
+
+async def by_classifiers(trial: Trial) -> tuple[NDArray[np.float64] | None, list[str | None]]:
+    """The score of the second label for every text, and the verdicts (None: left open)."""
+    judge = EmbeddedJudge()
+    said = [await judge.judge(trial.task, one.text, prompt=one.prompt) for one in trial.texts]
+    verdicts = [None if isinstance(one, Ungraded) else one.label for one in said]
+    texts = [one.text for one in trial.texts]
+    if trial.task is Task.TOPIC:
+        return None, verdicts
+    if trial.task in {Task.REFUSAL, Task.HARMFUL_ANSWER}:
+        beginnings = [" ".join(text.split()[:60]) for text in texts]
+        scores = np.array(classifier("refusal").probabilities(beginnings))
+        scores = scores + np.array([says_no(text) is not None for text in texts])
+        return (scores if trial.task is Task.REFUSAL else -scores), verdicts
+    return np.array(classifier(trial.task.value).probabilities(texts)), verdicts
+
+
+async def by_model(
+    model: LabelModel, trial: Trial
+) -> tuple[NDArray[np.float64] | None, list[str | None]]:
+    """As `by_classifiers`, by a language model."""
+    choice, asked = CalibratedChoice(), QUESTIONS[trial.task]
+    found = [
+        await choice.choose(model, one.text, asked.labels, asked.instruction, prompt=one.prompt)
+        for one in trial.texts
+    ]
+    best = [max(one, key=lambda label: one[label]) for one in found]
+    verdicts = [
+        label if one[label] >= SURE_BY_MODEL else None
+        for one, label in zip(found, best, strict=True)
+    ]
+    if trial.task is Task.TOPIC:
+        return None, verdicts
+    return np.array([one[asked.labels[1]] for one in found]), verdicts
+
+
+def row(trial: Trial, scores: NDArray[np.float64] | None, verdicts: Sequence[str | None]) -> str:
+    """A row of the table."""
+    right = [one == text.label for one, text in zip(verdicts, trial.texts, strict=True) if one]
+    counts = " + ".join(
+        str(sum(text.label == label for text in trial.texts)) for label in _labels(trial)
+    )
+    if trial.task is Task.TOPIC:
+        counts = str(len(trial.texts))
+    area = "–"
+    if scores is not None:
+        yes = np.array([text.label == _labels(trial)[1] for text in trial.texts])
+        area = _area(yes, scores)
+    decided = f"{len(right) / len(verdicts):.0%}"
+    cells = (trial.task.value, trial.about, counts, area, decided, _share(right))
+    return f"| {' | '.join(cells)} |"
+
+
+def _labels(trial: Trial) -> tuple[str, ...]:
+    return QUESTIONS[trial.task].labels
+
+
+def _area(yes: NDArray[np.bool_], scores: NDArray[np.float64]) -> str:
+    """Area under the ROC curve, with a bootstrap interval (percentiles, labels resampled apart)."""
+    draw = np.random.default_rng(0)
+    groups = [np.flatnonzero(yes), np.flatnonzero(~yes)]
+    areas = []
+    for _ in range(RESAMPLES):
+        chosen = np.concatenate([draw.choice(group, len(group)) for group in groups])
+        areas.append(roc_auc_score(yes[chosen], scores[chosen]))
+    low, high = np.quantile(areas, [0.025, 0.975])
+    return f"{roc_auc_score(yes, scores):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _share(right: Sequence[bool]) -> str:
+    if not right:
+        return "–"
+    interval = proportion_interval(sum(right), len(right))
+    return f"{sum(right) / len(right):.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def apart(wheels: Wheels, found: Sequence[Trial]) -> list[Trial]:
+    """Without texts that stand in both parts of a data set, up to case, spaces and punctuation."""
+    trained = {recipe.name: {key(t) for t in gather(recipe, wheels).texts} for recipe in RECIPES}
+    return [
+        replace(
+            trial,
+            texts=tuple(
+                one for one in trial.texts if key(one.text) not in trained.get(trial.task.value, ())
+            ),
+        )
+        for trial in found
+    ]
+
+
+async def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wheels", type=Path, required=True)
+    parser.add_argument("--model", metavar="NAME=FILE", help="a language model in a GGUF file")
+    parser.add_argument("--most", type=int, default=60, help="texts a trial, for --model")
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    wheels = Wheels(arguments.wheels)
+    found = apart(wheels, trials(wheels))
+    print("| task | texts | n | AUC | decided | right of those decided |")
+    print("|---|---|---|---|---|---|")
+    if not arguments.model:
+        for trial in found:
+            print(row(trial, *await by_classifiers(trial)), flush=True)
+        return
+    name, _, file = arguments.model.partition("=")
+    transport = Transport()
+    provider = LlamaProvider(GgufModel(Path(file), name, 4096, 1, arguments.threads), transport)
+    model = LabelModel(name, provider.chat)
+    for trial in found:
+        texts = _drawn(trial, arguments.most)
+        print(row(texts, *await by_model(model, texts)), flush=True)
+    await provider.close()
+    await transport.close()
+
+
+def _drawn(trial: Trial, most: int) -> Trial:
+    """At most so many texts, as many of each label where there are enough."""
+    draw = random.Random(trial.about)
+    by_label = {label: [t for t in trial.texts if t.label == label] for label in _labels(trial)}
+    each = -(-most // len(by_label))
+    drawn = [
+        text for texts in by_label.values() for text in draw.sample(texts, min(each, len(texts)))
+    ]
+    return Trial(trial.task, trial.about, tuple(drawn))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
