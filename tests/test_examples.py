@@ -101,3 +101,23 @@ def test_a_run_is_held_against_the_policy(tmp_path: Path) -> None:
     assert [check["verdict"] for check in shown["checks"]] == [
         *("PASS", "PASS", "FAIL", "PASS", "PASS")
     ]
+
+
+def test_a_model_chooses_by_likelihood(tmp_path: Path) -> None:
+    code, (shown,) = run("multiple-choice.yaml", tmp_path)
+    assert code == 0
+    assert {m["scorer"]: m["value"] for m in shown["metrics"]} == {
+        "likelihood": pytest.approx(2 / 3),
+        "probability": pytest.approx((0.9 + 0.7 + 0.4) / 3),
+    }
+    assert shown["usage"]["calls"] == 3
+
+
+def test_translations_are_graded_by_six_scorers(tmp_path: Path) -> None:
+    code, (shown,) = run("translations.yaml", tmp_path)
+    assert code == 0
+    values = {m["scorer"]: m["value"] for m in shown["metrics"]}
+    assert values["edit"] == pytest.approx(2 / 3)
+    assert values["length"] == 1.0
+    assert values["bleu"] < values["chrf"] < values["rouge"] < 1
+    assert values["ter"] > 0

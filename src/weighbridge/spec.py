@@ -30,6 +30,7 @@ from weighbridge.core.evaluation import (
     AnswerColumn,
     AnswersOfRun,
     Budget,
+    Choose,
     Evaluation,
     GivenAnswers,
     PromptMessage,
@@ -64,7 +65,7 @@ _RESERVED_PARAMS = {
 
 
 # What makes no sense beside `answers`, where `model` says who answered and `prompt` what was asked.
-_ASKING = ("models", "params", "schema")
+_ASKING = ("models", "params", "schema", "choose")
 _SELECTING = ("cases", "where", "sample")
 
 
@@ -206,6 +207,42 @@ class AnswersSpec(_Strict):
         return AnswersOfRun(self.run or "")
 
 
+Options = Annotated[
+    Annotated[Column, Tag("(column)")]
+    | Annotated[list[TemplateText], Field(min_length=2, max_length=26), Tag("(templates)")],
+    Discriminator(lambda value: "(templates)" if isinstance(value, list) else "(column)"),
+]
+
+
+class ChooseSpec(_Strict):
+    """The model is not asked for words, but which of the given options it would most likely say."""
+
+    options: Options = Field(
+        description="Column that holds each case's options (an array, an object letter → text, "
+        "`{label, text}`, or a line `A. …` for each), or a list of templates.",
+    )
+    ask: Literal["text", "chat"] = Field(
+        default="text",
+        description="`text`: the prompt is continued by each option, which needs an endpoint that "
+        "gives log-probabilities of a given text; `chat`: asked once by chat, the log-probability "
+        "of each letter is that of the first token.",
+    )
+    normalise: Literal["none", "tokens", "characters", "bytes"] = Field(
+        default="none",
+        description="What an option's log-likelihood is divided by before they are compared: "
+        "nothing, or its length.",
+    )
+    space: bool = Field(
+        default=True,
+        description="Whether a space is put between prompt and option where there is none.",
+    )
+
+    def to_choose(self) -> Choose:
+        """The noun."""
+        options = self.options if isinstance(self.options, str) else tuple(self.options)
+        return Choose(options, self.ask, self.normalise, self.space)
+
+
 class EvaluationSpec(_Strict):
     """An evaluation: cases, a prompt, one or more models, and scorers."""
 
@@ -252,6 +289,11 @@ class EvaluationSpec(_Strict):
     )
     messages: list[MessageSpec] | None = Field(
         default=None, min_length=1, max_length=1_000, description="The prompt as a chat."
+    )
+    choose: ChooseSpec | None = Field(
+        default=None,
+        description="Multiple choice by likelihood: the model chooses among `options` instead of "
+        "answering in words.",
     )
     answers: AnswersSpec | None = Field(
         default=None,
@@ -358,6 +400,7 @@ class EvaluationSpec(_Strict):
             budget=Budget(self.budget.usd, self.budget.tokens),
             timeout_s=self.timeout,
             limit=self.limit,
+            choose=self.choose.to_choose() if self.choose else None,
             answers=self.answers.to_answers() if self.answers else None,
             judge=self.judge,
             cache=self.cache,
@@ -400,6 +443,8 @@ class EvaluationSpec(_Strict):
         for place, name in enumerate(self.models or ()):
             if name in (self.models or ())[:place]:
                 yield ("models", place), f"`{name}` is there twice"
+        if self.choose is not None:
+            yield from self._contradictions_of_choose(self.choose)
         if self.answers is not None:
             yield from self._contradictions_of_answers(self.answers)
         if self.target is None and (self.data or self.cases):  # else it is still taken from a run
@@ -415,6 +460,20 @@ class EvaluationSpec(_Strict):
         if self.answers is None:
             return False
         return field in {"model", "prompt"} or (field == "data" and self.answers.run is not None)
+
+    def _contradictions_of_choose(self, choose: ChooseSpec) -> Iterator[tuple[Path, str]]:
+        if self._says("schema"):
+            yield ("schema",), "with `choose` the model says nothing that could follow it"
+        if choose.ask == "chat":
+            if choose.normalise != "none":
+                yield ("choose", "normalise"), "by chat each option is one letter: leave it out"
+            return
+        messages = self.messages or []
+        if len(messages) > 1 or any(message.images or message.videos for message in messages):
+            yield (
+                ("choose", "ask"),
+                "`text` continues one text: write it under `prompt`, or ask by `chat`",
+            )
 
     def _contradictions_of_answers(self, answers: AnswersSpec) -> Iterator[tuple[Path, str]]:
         for field in _ASKING:
@@ -598,4 +657,5 @@ _PARTS: dict[str, type[BaseModel]] = {
     "where": ConditionSpec,
     "sample": SampleSpec,
     "answers": AnswersSpec,
+    "choose": ChooseSpec,
 }

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.core.evaluation import Budget, Evaluation, PromptMessage, Reducer
+from weighbridge.core.evaluation import Budget, Choose, Evaluation, PromptMessage, Reducer
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.pin import canonical_json, pin
 
@@ -51,6 +51,7 @@ def pin_of(evaluation: Evaluation) -> str:
         {"epochs": 2},
         {"reducer": Reducer.MAJORITY},
         {"limit": 5},
+        {"choose": Choose("options")},
     ],
 )
 def test_a_change_that_may_change_the_result_changes_the_pin(change: dict[str, Any]) -> None:
@@ -72,11 +73,12 @@ def test_every_field_of_an_evaluation_is_known_to_matter_or_not() -> None:
     """A new field must be put on one side or the other."""
     matter = {
         "messages", "id_column", "target_column", "cluster_column", "scorers", "params", "schema",
-        "epochs", "reducer", "limit",
+        "epochs", "reducer", "limit", "choose",
     }  # fmt: skip
-    do_not = {"name", "models", "concurrency", "budget", "timeout_s", "metadata"}
+    do_not = {"name", "models", "concurrency", "budget", "timeout_s", "metadata", "cache"}
     # Who judges is in `judging`; which answers are given, in what stands for the model.
-    by_what_it_names = {"judge", "answers"}
+    # The columns that scorers look at follow from their options.
+    by_what_it_names = {"judge", "answers", "scorer_columns"}
     assert {f.name for f in dataclasses.fields(Evaluation)} == matter | do_not | by_what_it_names
 
 

@@ -204,11 +204,26 @@ async def test_a_caller_that_gives_up_does_not_end_the_start_for_others(
     assert provider.texts.pid is not None
 
 
-async def test_a_prompt_cannot_be_echoed(transport: Transport) -> None:
-    provider = LlamaProvider(GgufModel(Path("x"), "m", 256, 1, 1), transport)
-    with pytest.raises(CallFailed) as caught:
-        await provider.complete(CompletionRequest("x", echo=True))
-    assert (caught.value.failure.kind, caught.value.retry) == ("unsupported", False)
+@needs_wheels
+async def test_a_prompt_is_echoed_with_the_log_probabilities_that_are_asked_for(
+    provider: LlamaProvider,
+) -> None:
+    start = "The capital of France is"
+    reply = await provider.complete(
+        CompletionRequest(f"{start} Paris é😀", logprobs=1, echo=True, echo_from=len(start))
+    )
+    assert reply.text == f"{start} Paris é😀"
+    assert reply.logprobs is not None
+    tokens = {token.offset: token for token in reply.logprobs[:6]}
+    assert [tokens[offset].logprob for offset in (0, 3, 11, 14, 21)] == [None] * 5
+    params = {"max_tokens": 1, "temperature": 0}
+    said = await provider.complete(CompletionRequest(start, params, logprobs=1))
+    assert said.logprobs is not None
+    assert tokens[24].token == said.logprobs[0].token == " Paris"
+    assert tokens[24].logprob == pytest.approx(said.logprobs[0].logprob, abs=1e-4)
+    weighed = [token.logprob for token in reply.logprobs[5:]]
+    assert all(logprob is not None and logprob < 0 for logprob in weighed)
+    assert reply.usage.calls >= len(weighed)
 
 
 async def test_another_file_than_the_declared_one_is_refused(

@@ -1,5 +1,6 @@
 """The protocol that plays a script."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,15 @@ def test_a_script_that_is_none_is_refused_by_line_or_field(
 def test_a_missing_script_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="cannot be read: No such file"):
         load_script(tmp_path / "none.jsonl")
+
+
+async def test_probabilities_of_the_first_token_are_given_to_whoever_asks() -> None:
+    rule = Rule(reply="A", first_token={"B": 0.2, "A": 0.7, "C": 0.1})
+    provider = ScriptedProvider([rule], "m")
+    chat = (Message("user", "x"),)
+    assert (await provider.chat(ChatRequest(chat))).logprobs is None
+    reply = await provider.chat(ChatRequest(chat, top_logprobs=2))
+    assert reply.logprobs is not None
+    (first,) = reply.logprobs
+    assert (first.token, first.logprob) == ("A", math.log(0.7))
+    assert first.top == (("A", math.log(0.7)), ("B", math.log(0.2)))

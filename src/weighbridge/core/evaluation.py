@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.outcome import ScorerSpec
@@ -50,6 +50,26 @@ class PromptMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Choose:
+    """The model does not speak: it is found out which of the given options it would most likely
+    say.
+
+    Attributes:
+        options: column that holds the options of each case, or a template for each option.
+        ask: `text`, the prompt is continued by each option in turn and the log-probabilities of the
+            option's tokens are added up; `chat`, the model is asked once by chat and the
+            log-probabilities of the letters are those of its first token.
+        normalise: what an option's log-likelihood is divided by before they are compared.
+        space: whether a space is put between prompt and option where there is none.
+    """
+
+    options: str | tuple[str, ...]
+    ask: Literal["text", "chat"] = "text"
+    normalise: Literal["none", "tokens", "characters", "bytes"] = "none"
+    space: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerColumn:
     """The answers were handed in: they are a column of the data."""
 
@@ -86,6 +106,7 @@ class Evaluation:
         budget: where to stop.
         timeout_s: the most seconds one call may take before it counts as failed.
         limit: the most cases taken from the data set, None for all.
+        choose: the model chooses among options by their likelihood; None: it answers in words.
         answers: where the answers are, when no model is asked for them; None: they are asked for.
         judge: the model that judges where a scorer names none; None: no scorer needs one.
         cache: whether replies are looked for among those that the workspace was given before.
@@ -108,6 +129,7 @@ class Evaluation:
     budget: Budget = field(default_factory=Budget)
     timeout_s: float = 120.0
     limit: int | None = None
+    choose: Choose | None = None
     answers: GivenAnswers | None = None
     judge: str | None = None
     cache: bool = False

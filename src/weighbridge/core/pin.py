@@ -7,6 +7,7 @@ concurrency, budget, timeout, metadata) is left out.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from weighbridge.core.evaluation import Evaluation
 from weighbridge.core.json import Json, JsonObject
@@ -91,6 +92,8 @@ def _determining(
         "reducer": str(evaluation.reducer),
         "limit": evaluation.limit,
     }
+    if evaluation.choose is not None:
+        determining["choose"] = asdict(evaluation.choose)
     if judging:
         determining["judging"] = judging
     return determining

@@ -74,8 +74,12 @@ def used_columns(evaluation: Evaluation) -> dict[str, str]:
     for message in evaluation.messages:
         for text in (message.content, *message.images, *message.videos):
             columns.update(dict.fromkeys(Template(text).columns, "the prompt"))
-    answers = evaluation.answers
+    answers, choose = evaluation.answers, evaluation.choose
+    if choose is not None and not isinstance(choose.options, str):
+        for text in choose.options:
+            columns.update(dict.fromkeys(Template(text).columns, "`choose`"))
     for place, column in (
+        ("`choose`", choose.options if choose and isinstance(choose.options, str) else None),
         ("`answers`", answers.column if isinstance(answers, AnswerColumn) else None),
         ("`target`", evaluation.target_column),
         ("`id`", evaluation.id_column),

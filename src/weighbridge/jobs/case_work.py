@@ -7,9 +7,10 @@ from typing import cast
 
 from weighbridge.core.case import Case
 from weighbridge.core.evaluation import Evaluation, PromptMessage
-from weighbridge.core.outcome import Answer, Failed, Given, Outcome, Record, Usage
+from weighbridge.core.outcome import Answer, Failed, Given, Outcome, Record, Ungraded, Usage
 from weighbridge.core.prompt import Template
 from weighbridge.errors import WeighbridgeError
+from weighbridge.jobs.choosing import TOP_LOGPROBS, Choosing, NothingToChoose
 from weighbridge.jobs.keeping import keep
 from weighbridge.providers.base import (
     Askable,
@@ -56,6 +57,7 @@ class CaseWork:
         )
         self._judges = judges
         self._blobs = blobs
+        self._choosing = Choosing(evaluation, evaluation.choose) if evaluation.choose else None
         self._messages = tuple(_MessageTemplate(message) for message in evaluation.messages)
 
     async def do(self, case: Case, epoch: int, given: Given = _NOTHING) -> Record:
@@ -75,7 +77,9 @@ class CaseWork:
             return _unanswered(case, epoch, given.failure, Usage())
         try:
             request = self._request(case, epoch)
-            answer = given.answer or await self._ask(request)
+            answer = given.answer or await self._ask(request, case)
+        except NothingToChoose as problem:
+            return self._undecided(case, epoch, problem)
         except CallFailed as error:
             return _unanswered(case, epoch, error.failure, error.usage)
         except WeighbridgeError:
@@ -96,9 +100,18 @@ class CaseWork:
         usage = usage + panel.usage if panel.used else usage
         return Record(case.position, case.id, epoch, answer, outcomes, None, usage, case.cluster)
 
-    async def _ask(self, request: ChatRequest) -> Answer:
+    def _undecided(self, case: Case, epoch: int, problem: NothingToChoose) -> Record:
+        outcomes: dict[str, Outcome] = {key: Ungraded(str(problem)) for key, *_ in self._scorers}
+        answer = Answer("", usage=problem.usage)
+        return Record(
+            case.position, case.id, epoch, answer, outcomes, None, problem.usage, case.cluster
+        )
+
+    async def _ask(self, request: ChatRequest, case: Case) -> Answer:
         if self._model is None:
             raise CallFailed(_NOBODY_TO_ASK, retry=False)
+        if self._choosing is not None:
+            return await self._choosing.ask(self._model, request, case)
         reply = await self._model.chat(request, timeout_s=self._evaluation.timeout_s)
         return Answer(
             reply.text,
@@ -128,7 +141,13 @@ def sample_request(evaluation: Evaluation) -> ChatRequest:
         parts += [ImagePart("https://example.invalid/image.png") for _ in message.images]
         parts += [VideoPart("https://example.invalid/video.mp4") for _ in message.videos]
         messages.append(Message(message.role, tuple(parts)))
-    return ChatRequest(tuple(messages), evaluation.params, evaluation.schema)
+    by_chat = evaluation.choose is not None and evaluation.choose.ask == "chat"
+    return ChatRequest(
+        tuple(messages),
+        evaluation.params,
+        evaluation.schema,
+        top_logprobs=TOP_LOGPROBS if by_chat else None,
+    )
 
 
 def _unanswered(case: Case, epoch: int, failure: Failed, usage: Usage) -> Record:

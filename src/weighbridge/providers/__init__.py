@@ -47,6 +47,10 @@ PROTOCOLS: dict[str, str] = {
     "scripted": "weighbridge.providers.scripted:open_script",
 }
 
+# Protocols that cannot give the log-probabilities of a text they are sent, so that an evaluation
+# which needs those is refused before anything is paid.
+NOT_WEIGHING = frozenset({"openai-images", "anthropic", "google", "scripted"})
+
 # protocol -> its factory for models with `batch = true`.
 BATCHES: dict[str, str] = {
     "openai": "weighbridge.providers.openai_batch:open_endpoint",

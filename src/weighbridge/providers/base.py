@@ -65,22 +65,27 @@ class CompletionRequest:
         prompt: the text. params: as for chat.
         logprobs: ask for log-probabilities with this many alternatives, None: do not.
         echo: give the prompt's own tokens back too, with their log-probabilities.
+        echo_from: those before this character of the prompt are not needed, and may come without a
+            log-probability.
     """
 
     prompt: str
     params: JsonObject = field(default_factory=dict)
     logprobs: int | None = None
     echo: bool = False
+    echo_from: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token, its natural-log probability (None for the first token of an echoed prompt), and
-    the alternatives at its place, most likely first, as (token, log-probability)."""
+    """A token, its natural-log probability (None for the first token of an echoed prompt), the
+    alternatives at its place, most likely first, as (token, log-probability), and where it begins
+    in the text that is echoed or said, in characters, where the endpoint says so."""
 
     token: str
     logprob: float | None
     top: tuple[tuple[str, float], ...] = ()
+    offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ was added (`weighbridge embedded add`), that one weighs labels for the embedded 
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -64,9 +65,7 @@ class EmbeddedProvider:
     async def complete(self, request: CompletionRequest) -> Reply:
         """Continue a text; at temperature 0 unless the request says otherwise."""
         params = {**_DEFAULTS, **request.params}
-        return await self._texts.complete(
-            CompletionRequest(request.prompt, params, request.logprobs, request.echo)
-        )
+        return await self._texts.complete(replace(request, params=params))
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Vectors of 256 numbers and length 1, made in a thread."""

@@ -30,7 +30,8 @@ from weighbridge.providers.base import (
     Reply,
     TokenLogprob,
 )
-from weighbridge.providers.failures import malformed, shorten, unsupported
+from weighbridge.providers.failures import malformed, shorten
+from weighbridge.providers.llama_echo import echo
 from weighbridge.providers.openai import OpenAIEndpoint, as_wire
 from weighbridge.providers.opening import Opened, Opening
 from weighbridge.providers.transport import Transport
@@ -283,9 +284,9 @@ class LlamaProvider:
         return await self.texts.ask(lambda endpoint: endpoint.chat(request))
 
     async def complete(self, request: CompletionRequest) -> Reply:
-        """Continue a text. The runtime cannot echo a prompt's log-probabilities."""
+        """Continue a text; one that is to be echoed is only weighed, and nothing is said."""
         if request.echo:
-            raise unsupported("the protocol llama cannot echo the prompt (`echo`)")
+            return await self.texts.ask(lambda endpoint: echo(endpoint, request))
         return await self.texts.ask(lambda endpoint: endpoint.complete(request))
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:

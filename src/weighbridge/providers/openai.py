@@ -67,6 +67,7 @@ class OpenAIEndpoint:
         self._is_openai = urlsplit(base_url).hostname == "api.openai.com"
         self._effort = thinking if isinstance(thinking, str) else _USUAL_EFFORT if thinking else ""
         address = Address(base_url)
+        self._address = address
         self._chat_url = address.at("chat/completions")
         self._completions_url = address.at("completions")
         self._embeddings_url = address.at("embeddings")
@@ -115,6 +116,10 @@ class OpenAIEndpoint:
             body["echo"] = True
         data = await self._transport.post_json(self._completions_url, self._headers, body)
         return read_completion(data)
+
+    async def post(self, path: str, body: JsonObject) -> Any:
+        """Whatever else the endpoint can do, at a path relative to its address."""
+        return await self._transport.post_json(self._address.at(path), self._headers, body)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Turn texts into vectors."""
@@ -304,13 +309,15 @@ def _logprob(entry: dict[str, Any]) -> TokenLogprob:
 def _older_logprobs(found: dict[str, Any]) -> tuple[TokenLogprob, ...]:
     tokens, logprobs = found["tokens"], found["token_logprobs"]
     tops = found.get("top_logprobs") or [None] * len(tokens)
+    offsets = found.get("text_offset") or [None] * len(tokens)
     return tuple(
         TokenLogprob(
             token,
             logprob,
             tuple(sorted((top or {}).items(), key=lambda pair: pair[1], reverse=True)),
+            offset,
         )
-        for token, logprob, top in zip(tokens, logprobs, tops, strict=True)
+        for token, logprob, top, offset in zip(tokens, logprobs, tops, offsets, strict=True)
     )
 
 

@@ -70,6 +70,8 @@ class Rule(BaseModel):
         error: a failure to play instead.
         usage: tokens to report; by default a quarter of the characters.
         finish_reason: as an endpoint would give it.
+        first_token: token → probability, of the first token: what is given where log-probabilities
+            are asked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,6 +83,7 @@ class Rule(BaseModel):
     error: ScriptedError | None = None
     usage: ScriptedUsage | None = None
     finish_reason: str = "stop"
+    first_token: dict[str, Annotated[float, Field(gt=0, le=1)]] | None = Field(None, min_length=1)
 
     @model_validator(mode="after")
     def _pattern_compiles(self) -> "Rule":

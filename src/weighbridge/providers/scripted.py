@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -16,6 +18,7 @@ from weighbridge.providers.base import (
     CompletionRequest,
     Embeddings,
     Reply,
+    TokenLogprob,
 )
 from weighbridge.providers.failures import call_failed, status_failed, unsupported
 from weighbridge.providers.opening import Opened, Opening
@@ -75,7 +78,7 @@ class ScriptedProvider:
                 )
                 said = "\n".join(texts)
                 break
-        return await self._play(said)
+        return await self._play(said, request.top_logprobs)
 
     async def complete(self, request: CompletionRequest) -> Reply:
         """Play the reply to the prompt."""
@@ -88,7 +91,7 @@ class ScriptedProvider:
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    async def _play(self, text: str) -> Reply:
+    async def _play(self, text: str, top_logprobs: int | None = None) -> Reply:
         for part in self._parts:
             groups = part.fits(text)
             if groups is None:
@@ -100,7 +103,10 @@ class ScriptedProvider:
                 await asyncio.sleep(rule.latency_ms / 1000)
             if failed is not None:
                 raise failed
-            return self._reply(text, _filled(rule.reply, {**groups, "input": text}), rule)
+            played = self._reply(text, _filled(rule.reply, {**groups, "input": text}), rule)
+            if top_logprobs is not None and rule.first_token is not None:
+                return replace(played, logprobs=(_first_token(rule.first_token, top_logprobs),))
+            return played
         if not self._texts:
             raise call_failed(
                 "not_found", "no rule of the script fits this message", retry=False, status=404
@@ -145,6 +151,12 @@ def _failure(error: ScriptedError, met: int) -> CallFailed | None:
     failed = call_failed(kind, error.message, retry=kind in _RETRIED_KINDS)
     failed.retry_after_s = error.retry_after_s
     return failed
+
+
+def _first_token(probabilities: dict[str, float], count: int) -> TokenLogprob:
+    likeliest = sorted(probabilities.items(), key=lambda pair: pair[1], reverse=True)
+    top = tuple((token, math.log(probability)) for token, probability in likeliest[:count])
+    return TokenLogprob(likeliest[0][0], math.log(likeliest[0][1]), top)
 
 
 def _tokens(text: str) -> int:

@@ -15,6 +15,7 @@ from weighbridge.scorers.judging.by_embedded import beyond
 from weighbridge.scorers.judging.ready import ReadyRubric
 from weighbridge.scorers.jury import Jury, Scale
 from weighbridge.scorers.labels import Label
+from weighbridge.scorers.likelihood import Likelihood
 from weighbridge.scorers.numbers import Numeric
 from weighbridge.scorers.options import OptionError, changed_options, check_options
 from weighbridge.scorers.pairwise import Pairwise
@@ -48,6 +49,7 @@ SCORERS: dict[str, type[AnyScorer]] = {
     "regex": Regex,
     "numeric": Numeric,
     "choice": Choice,
+    "likelihood": Likelihood,
     "label": Label,
     "f1": F1,
     "judge": RubricJudge,

@@ -82,7 +82,7 @@ class Choice:
             if not texts:
                 return Ungraded(f"no options can be read in column `{self.options}`")
         letters = ascii_uppercase[: self.choices or len(texts) or len(ascii_uppercase)]
-        right = self._right_letters(case.target, letters, texts)
+        right = right_letters(case.target, letters, texts, self.first_number)
         if isinstance(right, Ungraded):
             return right
         chosen, how = read_choice(answer.text, letters, texts)
@@ -90,29 +90,39 @@ class Choice:
             return Scored(0.0, None, how)
         return Scored(1.0 if chosen in right else 0.0, chosen, f"read {chosen}: {how}")
 
-    def _right_letters(
-        self, target: Json, letters: str, texts: dict[str, str]
-    ) -> frozenset[str] | Ungraded:
-        members = target if isinstance(target, (list, tuple)) else [target]
-        if not any(as_text(member).strip() for member in members):
-            return NO_REFERENCE
-        right = [self._right_letter(member, letters, texts) for member in members]
-        if None in right:
-            shown = as_text(target)[:80]
-            return Ungraded(f"the reference `{shown}` is none of the letters {_span(letters)}")
-        return frozenset(letter for letter in right if letter)
 
-    def _right_letter(self, target: Json, letters: str, texts: dict[str, str]) -> str | None:
-        if isinstance(target, int) and not isinstance(target, bool):
-            place = -1 if self.first_number is None else target - self.first_number
-            return letters[place] if 0 <= place < len(letters) else None
-        if not isinstance(target, str):
-            return None
-        wanted = plain_words(target)
-        for letter, text in texts.items():
-            if wanted and plain_words(text) == wanted:
-                return letter
-        return _only_letter(target, letters) or _leading_letter(target, letters)
+def right_letters(
+    target: Json, letters: str, texts: dict[str, str], first_number: int | None = None
+) -> frozenset[str] | Ungraded:
+    """The letters that a reference means: one, or those of a list.
+
+    Args:
+        letters: those on offer, such as `ABCD`. texts: letter → text of the option; {} when not
+            known. first_number: as `Choice.first_number`.
+    """
+    members = target if isinstance(target, (list, tuple)) else [target]
+    if not any(as_text(member).strip() for member in members):
+        return NO_REFERENCE
+    right = [_right_letter(member, letters, texts, first_number) for member in members]
+    if None in right:
+        shown = as_text(target)[:80]
+        return Ungraded(f"the reference `{shown}` is none of the letters {_span(letters)}")
+    return frozenset(letter for letter in right if letter)
+
+
+def _right_letter(
+    target: Json, letters: str, texts: dict[str, str], first_number: int | None
+) -> str | None:
+    if isinstance(target, int) and not isinstance(target, bool):
+        place = -1 if first_number is None else target - first_number
+        return letters[place] if 0 <= place < len(letters) else None
+    if not isinstance(target, str):
+        return None
+    wanted = plain_words(target)
+    for letter, text in texts.items():
+        if wanted and plain_words(text) == wanted:
+            return letter
+    return _only_letter(target, letters) or _leading_letter(target, letters)
 
 
 def option_texts(options: Json) -> dict[str, str]:

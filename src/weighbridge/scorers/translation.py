@@ -38,7 +38,8 @@ class Bleu:
     Shared runs of one to four words (Papineni et al. 2002, https://aclanthology.org/P02-1040), for
     each case by itself: smoothed, and with the effective order where a text is shorter than the
     longest run. Several references count together, as BLEU defines. The metric is the mean of the
-    cases' scores; what all cases together have, as one text, is a metric of its own, `corpus`.
+    cases' scores, which is not the BLEU of all cases as one text; the counts for that are kept
+    in the details.
 
     Attributes:
         tokenize: how texts become words: `13a` (as mteval-v13a, for most languages), `intl`

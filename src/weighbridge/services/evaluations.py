@@ -16,6 +16,7 @@ from weighbridge.errors import FieldProblem, Invalid, InvalidFields, NotFound
 from weighbridge.jobs.case_work import sample_request
 from weighbridge.jobs.judges import open_judge, why_not_embedded
 from weighbridge.jobs.loading import plan_of
+from weighbridge.providers import NOT_WEIGHING
 from weighbridge.providers.base import Askable
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.providers.model import Models
@@ -242,6 +243,12 @@ class Evaluations:
             model = await self._models.get(name)
         except Invalid as error:
             raise InvalidFields([FieldProblem("model", error.message)]) from error
+        if evaluation.choose is not None and evaluation.choose.ask == "text":
+            declared = self._models.catalog.resolve(name)
+            if declared.protocol in NOT_WEIGHING or declared.batch:
+                asked = "in batches" if declared.batch else f"by the protocol {declared.protocol}"
+                message = f"{name} is asked {asked}, which gives no log-probabilities of a text"
+                raise InvalidFields([FieldProblem("choose", message)])
         try:
             await self._models.check(name, sample_request(evaluation))
         except Invalid as error:
