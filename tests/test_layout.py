@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "wiring": {"embedded", "outbound", "providers", "services", "settings", "store"},
     "dialects": {
         *("datasets", "jobs", "outbound", "policy", "providers", "reports", "scorers"),
-        *("services", "spec", "store", "wiring"),
+        *("services", "spec", "statistics", "store", "wiring"),
     },
     "app": {"dialects", "services", "wiring"},
     "server": {"app", "dialects", "jobs", "services", "settings", "wiring"},

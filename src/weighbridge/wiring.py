@@ -11,6 +11,7 @@ from weighbridge.outbound.guard import Guard, read_networks
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import load_models_file
 from weighbridge.providers.model import Models
+from weighbridge.services.agreement import Agreements
 from weighbridge.services.cache import Cache
 from weighbridge.services.comparisons import Comparisons
 from weighbridge.services.datasets import Datasets
@@ -22,6 +23,7 @@ from weighbridge.services.keys import Keys
 from weighbridge.services.monitoring import Monitoring
 from weighbridge.services.outcomes import Outcomes
 from weighbridge.services.reports import Reports
+from weighbridge.services.reviews import Reviews
 from weighbridge.services.runs import Runs
 from weighbridge.services.webhooks import Webhooks
 from weighbridge.settings import Settings
@@ -45,6 +47,8 @@ class Services:
     outcomes: Outcomes
     exports: Exports
     reports: Reports
+    reviews: Reviews
+    agreements: Agreements
     cache: Cache
     comparisons: Comparisons
     flips: Flips
@@ -98,6 +102,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             outcomes=outcomes,
             exports=Exports(outcomes),
             reports=Reports(store, runs),
+            reviews=Reviews(store, runs, outcomes),
+            agreements=Agreements(store, runs),
             cache=Cache(store),
             comparisons=Comparisons(store, runs),
             flips=Flips(store, runs, outcomes),

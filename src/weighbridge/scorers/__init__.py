@@ -37,6 +37,7 @@ __all__ = [
     "embedded_limits",
     "find",
     "spec_of",
+    "verdicts_of",
     "versions",
     "vote_scales",
     "wordings",
@@ -176,3 +177,10 @@ def _for_embedded(
             continue
         if any((name or judge) == EMBEDDED for name in scorer.asks):
             yield key, scorer.rubrics_in_use
+
+
+def verdicts_of(scorer: AnyScorer) -> Mapping[str, float | None] | None:
+    """The labels that a scorer may give → what each is worth (None: that depends on the case); None
+    when its labels are not known beforehand."""
+    on_offer: Mapping[str, float | None] | None = getattr(scorer, "verdicts", None)
+    return on_offer

@@ -119,6 +119,13 @@ class Classify:
         return (self._ready,)
 
     @property
+    def verdicts(self) -> dict[str, float | None]:
+        """The labels → their scores, which without `wanted` depend on the case."""
+        if self.wanted is None:
+            return dict.fromkeys(self.labels)
+        return {label: float(label in self.wanted) for label in self.labels}
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """The column of expected labels, and those that the instructions name."""
         own = (self.expected,) if self.compares and self.expected is not None else ()

@@ -83,6 +83,13 @@ class RubricJudge:
         return (self._ready,)
 
     @property
+    def verdicts(self) -> dict[str, float] | None:
+        """The labels on offer → their scores; None of a checklist, which has a score for each
+        number of items."""
+        rubric = self._ready.rubric
+        return None if rubric.verdict is Kind.CHECKLIST else rubric.scores()
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """Columns that the rubric shows."""
         return self._ready.reads

@@ -126,6 +126,13 @@ class Jury:
         return self._ready
 
     @property
+    def verdicts(self) -> dict[str, float] | None:
+        """The labels that a majority may give → their scores; None where scores are combined."""
+        rubric = self._ready[0].rubric
+        combined = self.reducer != "majority" or rubric.verdict is Kind.CHECKLIST
+        return None if combined else rubric.scores()
+
+    @property
     def reads(self) -> tuple[str, ...]:
         """Columns that the rubrics show."""
         return tuple(dict.fromkeys(column for one in self._ready for column in one.reads))

@@ -3,13 +3,14 @@
 import csv
 import importlib
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from enum import StrEnum
 from typing import Any
 
 import orjson
 
 from weighbridge.core.outcome import Scored
+from weighbridge.core.review import Override
 from weighbridge.core.run import Run
 from weighbridge.services.outcomes import Outcomes, OutcomeView
 from weighbridge.store.outcomes import failure_to_json, outcome_to_json
@@ -48,7 +49,10 @@ def outcome_object(view: OutcomeView) -> dict[str, Any]:
         "answer": answer.text if answer else None,
         "finish_reason": answer.finish_reason if answer else None,
         "details": answer.details if answer else None,
-        "scores": {key: outcome_to_json(outcome) for key, outcome in record.outcomes.items()},
+        "scores": {
+            key: outcome_to_json(outcome) | _said(view.overrides.get(key))
+            for key, outcome in record.outcomes.items()
+        },
         "error": failure_to_json(record.failure) if record.failure else None,
         "latency_s": answer.latency_s if answer else None,
         "usage": {
@@ -61,9 +65,20 @@ def outcome_object(view: OutcomeView) -> dict[str, Any]:
     }
 
 
-def flat_columns(columns: tuple[str, ...], scorers: tuple[str, ...]) -> list[str]:
-    """The names of the columns of a flat row, in order."""
-    scores = [name for key in scorers for name in (f"score.{key}", f"score.{key}.label")]
+def flat_columns(
+    columns: tuple[str, ...], scorers: tuple[str, ...], overridden: Collection[str] = ()
+) -> list[str]:
+    """The names of the columns of a flat row, in order.
+
+    Args:
+        overridden: those of the scorers about which people have said something; they have more
+            columns.
+    """
+    scores = []
+    for key in scorers:
+        scores += [f"score.{key}", f"score.{key}.label"]
+        if key in overridden:
+            scores += [f"score.{key}.override{part}" for part in _OF_OVERRIDES]
     return [
         *("case_id", "position", "epoch", "status"),
         *(f"input.{column}" for column in columns),
@@ -74,9 +89,13 @@ def flat_columns(columns: tuple[str, ...], scorers: tuple[str, ...]) -> list[str
 
 
 def flat_row(
-    view: OutcomeView, columns: tuple[str, ...], scorers: tuple[str, ...]
+    view: OutcomeView,
+    columns: tuple[str, ...],
+    scorers: tuple[str, ...],
+    overridden: Collection[str] = (),
 ) -> dict[str, Any]:
-    """An outcome as one flat row: `input.<column>`, `score.<scorer>`, `score.<scorer>.label`."""
+    """An outcome as one flat row: `input.<column>`, `score.<scorer>`, `score.<scorer>.label`, and
+    what people said as `score.<scorer>.override`."""
     record = view.record
     answer = record.answer
     row: dict[str, Any] = {
@@ -93,6 +112,10 @@ def flat_row(
         scored = outcome if isinstance(outcome, Scored) else None
         row[f"score.{key}"] = scored.value if scored else None
         row[f"score.{key}.label"] = scored.label if scored else None
+        if key in overridden:
+            said = view.overrides.get(key)
+            for part, name in _OF_OVERRIDES.items():
+                row[f"score.{key}.override{part}"] = getattr(said, name, None)
     row["error"] = f"{record.failure.kind}: {record.failure.message}" if record.failure else None
     row["latency_s"] = answer.latency_s if answer else None
     row["input_tokens"] = record.usage.input_tokens
@@ -101,6 +124,24 @@ def flat_row(
     row["calls"] = record.usage.calls
     row["cached"] = record.usage.cached
     return row
+
+
+# Column's ending → attribute of the override.
+_OF_OVERRIDES = {"": "value", ".label": "label", ".reason": "reason", ".author": "author"}
+
+
+def _said(override: Override | None) -> dict[str, Any]:
+    if override is None:
+        return {}
+    return {
+        "override": {
+            "value": override.value,
+            "label": override.label,
+            "reason": override.reason,
+            "author": override.author,
+            "at": override.created_at.isoformat(),
+        }
+    }
 
 
 class Exports:
@@ -126,25 +167,30 @@ class Exports:
                 yield b"".join(orjson.dumps(outcome_object(view)) + b"\n" for view in views)
             return
         columns = await self._outcomes.columns(run)
+        overridden = await self._outcomes.scorers_overridden(run)
         if file_format is Format.CSV:
-            async for piece in self._csv(run, columns, scorers):
+            async for piece in self._csv(run, columns, scorers, overridden):
                 yield piece
             return
         # pyarrow costs a third of a second to import, and most exports do not need it.
         parquet = importlib.import_module("weighbridge.services.parquet")
-        writer = parquet.Writer(flat_columns(columns, scorers), scorers)
+        writer = parquet.Writer(flat_columns(columns, scorers, overridden), scorers)
         async for views in self._chunks(run):
-            yield writer.add([flat_row(view, columns, scorers) for view in views])
+            yield writer.add([flat_row(view, columns, scorers, overridden) for view in views])
         yield writer.finish()
 
     async def _csv(
-        self, run: Run, columns: tuple[str, ...], scorers: tuple[str, ...]
+        self,
+        run: Run,
+        columns: tuple[str, ...],
+        scorers: tuple[str, ...],
+        overridden: Collection[str],
     ) -> AsyncIterator[bytes]:
         text = io.StringIO()
-        writer = csv.DictWriter(text, flat_columns(columns, scorers))
+        writer = csv.DictWriter(text, flat_columns(columns, scorers, overridden))
         writer.writeheader()
         async for views in self._chunks(run):
-            writer.writerows(flat_row(view, columns, scorers) for view in views)
+            writer.writerows(flat_row(view, columns, scorers, overridden) for view in views)
             yield text.getvalue().encode()
             text.seek(0)
             text.truncate()

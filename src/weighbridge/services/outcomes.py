@@ -1,27 +1,41 @@
 """Outcomes of a run, joined with the rows they are about: by page, and as a stream."""
 
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
-from typing import Any, cast
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, cast
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.caller import Caller
 from weighbridge.core.json import Json
 from weighbridge.core.outcome import Record, Status
+from weighbridge.core.review import Override
 from weighbridge.core.run import Run
 from weighbridge.datasets.frame import SEGMENT
 from weighbridge.errors import NotFound
 from weighbridge.store.datasets import Dataset, find_dataset, read_segment
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
-from weighbridge.store.outcomes import outcomes_at, page_of_outcomes, stream_outcomes
+from weighbridge.store.outcomes import PAGE, outcomes_at, page_of_outcomes, stream_outcomes
+from weighbridge.store.overrides import (
+    Place,
+    is_overridden,
+    overrides_between,
+    scorers_overridden,
+)
+
+Said: TypeAlias = Mapping[Place, Mapping[str, Override]]
+"""What people said that counts: by outcome and scorer."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeView:
-    """An outcome with the row of the data set it is about."""
+    """An outcome with the row of the data set it is about, and what people said about its scores
+    (by the scorer's key)."""
 
     record: Record
     inputs: dict[str, Any]
+    overrides: Mapping[str, Override] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +67,14 @@ class Outcomes:
         status: Status | None = None,
         case_id: str | None = None,
         epoch: int | None = None,
+        overridden: bool | None = None,
     ) -> list[OutcomeView]:
-        """Outcomes in the order (position, epoch), after the given pair."""
+        """Outcomes in the order (position, epoch), after the given pair; `overridden`: only those
+        about which a person's saying counts, or only the others."""
+        such = None
+        if overridden is not None:
+            such = is_overridden(caller.workspace_id, run.id)
+            such = such if overridden else ~such
         async with self._store.begin() as connection:
             records = await page_of_outcomes(
                 connection,
@@ -65,9 +85,11 @@ class Outcomes:
                 status=status,
                 case_id=case_id,
                 epoch=epoch,
+                such=such,
             )
+            said = await self._said(connection, run, records)
         rows = _RowReader(self._store, await self._dataset(run))
-        return [OutcomeView(record, await rows.at(record.position)) for record in records]
+        return [await _view(record, rows, said) for record in records]
 
     async def image(
         self, caller: Caller, run: Run, position: int, epoch: int, number: int
@@ -99,21 +121,41 @@ class Outcomes:
         found: dict[int, list[OutcomeView]] = {}
         async with self._store.begin() as connection:
             records = await outcomes_at(connection, run.workspace_id, run.id, positions)
+            said = await self._said(connection, run, records)
         rows = _RowReader(self._store, await self._dataset(run))
         for record in records:
-            view = OutcomeView(record, await rows.at(record.position))
+            view = await _view(record, rows, said)
             found.setdefault(record.position, []).append(view)
         return found
 
     async def stream(self, run: Run) -> AsyncIterator[OutcomeView]:
         """All outcomes of a run in order, with constant memory."""
         rows = _RowReader(self._store, await self._dataset(run))
-        async for record in stream_outcomes(self._store, run.workspace_id, run.id):
-            yield OutcomeView(record, await rows.at(record.position))
+        reviewed = bool(await self.scorers_overridden(run))
+        async for records in _pages(stream_outcomes(self._store, run.workspace_id, run.id)):
+            said: Said = {}
+            if reviewed:
+                async with self._store.begin() as connection:
+                    said = await self._said(connection, run, records)
+            for record in records:
+                yield await _view(record, rows, said)
+
+    async def scorers_overridden(self, run: Run) -> set[str]:
+        """Keys of the scorers about whose scores people have said something."""
+        async with self._store.begin() as connection:
+            return await scorers_overridden(connection, run.workspace_id, run.id)
 
     async def columns(self, run: Run) -> tuple[str, ...]:
         """The columns of the run's data set, in order."""
         return (await self._dataset(run)).frame.columns
+
+    async def _said(self, connection: AsyncConnection, run: Run, records: Sequence[Record]) -> Said:
+        if not records:
+            return {}
+        positions = [record.position for record in records]
+        return await overrides_between(
+            connection, run.workspace_id, run.id, min(positions), max(positions)
+        )
 
     async def _dataset(self, run: Run) -> Dataset:
         async with self._store.begin() as connection:
@@ -124,6 +166,22 @@ class Outcomes:
         if not dataset:
             raise NotFound(f"the data set of the run {run.id} is gone")
         return dataset
+
+
+async def _view(record: Record, rows: "_RowReader", said: Said) -> OutcomeView:
+    overrides = said.get((record.position, record.epoch), {})
+    return OutcomeView(record, await rows.at(record.position), overrides)
+
+
+async def _pages(records: AsyncIterator[Record]) -> AsyncIterator[list[Record]]:
+    page: list[Record] = []
+    async for record in records:
+        page.append(record)
+        if len(page) == PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
 
 
 class _RowReader:

@@ -26,7 +26,7 @@ class Writer:
     """
 
     def __init__(self, names: list[str], scorers: tuple[str, ...]) -> None:
-        scores = {f"score.{key}" for key in scorers}
+        scores = {f"score.{key}{part}" for key in scorers for part in ("", ".override")}
         self._schema = pa.schema(
             [
                 (name, pa.float64() if name in scores else _TYPES.get(name, pa.string()))

@@ -160,7 +160,8 @@ def _kappa(
         chance = float(((table.sum(axis=0) / n) ** 2).sum())
         low = proportion_interval(right, n, level).low or 0.0
         return 1.0, Interval((low - chance) / (1 - chance), 1.0, "kappa")
-    found = cohens_kappa(table, wt=weights)
+    with np.errstate(divide="ignore", invalid="ignore"):  # of a z value that nobody asks for
+        found = cohens_kappa(table, wt=weights)
     half = STANDARD_NORMAL.inv_cdf((1 + level) / 2) * math.sqrt(max(0.0, float(found.var_kappa)))
     kappa = float(found.kappa)
     return kappa, Interval(max(-1.0, kappa - half), min(1.0, kappa + half), "kappa")

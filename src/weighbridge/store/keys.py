@@ -171,3 +171,11 @@ def _key(row: RowMapping) -> ApiKey:
         revoked_at=row["revoked_at"],
         last_used_at=row["last_used_at"],
     )
+
+
+async def name_of_user(connection: AsyncConnection, workspace_id: str, user_id: str) -> str | None:
+    """What a user of the workspace is called."""
+    found: str | None = await connection.scalar(
+        select(users.c.name).where(users.c.workspace_id == workspace_id, users.c.id == user_id)
+    )
+    return found

@@ -8,7 +8,7 @@ neither an answer nor what it cost is ever lost.
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -49,6 +49,8 @@ KEPT = "kept"
 """The kind of a row whose case is to be done again: an answer in it is not asked for again, and
 what it cost stays counted."""
 PAGE = 500
+_LOOKED_UP = 1_000
+_Item = TypeVar("_Item")
 _IS_DONE = outcomes.c.kind == ASKED
 _SUMS = (
     *("done", "failed", "ungraded", "input_tokens", "output_tokens", "cost_usd", "calls"),
@@ -215,8 +217,13 @@ async def page_of_outcomes(
     status: Status | None = None,
     case_id: str | None = None,
     epoch: int | None = None,
+    such: ColumnElement[bool] | None = None,
 ) -> list[Record]:
-    """Outcomes in the order (position, epoch), after the given pair."""
+    """Outcomes in the order (position, epoch), after the given pair.
+
+    Args:
+        such: only those that meet this condition.
+    """
     conditions: list[ColumnElement[bool]] = [
         outcomes.c.run_id == run_id,
         outcomes.c.workspace_id == workspace_id,
@@ -230,6 +237,8 @@ async def page_of_outcomes(
         conditions.append(outcomes.c.case_id == case_id)
     if epoch is not None:
         conditions.append(outcomes.c.epoch == epoch)
+    if such is not None:
+        conditions.append(such)
     rows = await connection.execute(
         select(outcomes)
         .where(*conditions)
@@ -249,10 +258,62 @@ async def outcomes_at(
             outcomes.c.run_id == run_id,
             outcomes.c.workspace_id == workspace_id,
             outcomes.c.position.in_(list(positions)),
+            _IS_DONE,
         )
         .order_by(outcomes.c.position, outcomes.c.epoch)
     )
     return [_to_record(row) for row in rows.mappings()]
+
+
+async def cases_at(
+    connection: AsyncConnection,
+    workspace_id: str,
+    run_id: str,
+    places: Collection[tuple[int, int]],
+) -> dict[tuple[int, int], tuple[str, bool]]:
+    """Ids of the cases at these (position, epoch), and whether they have an answer; where there is
+    no outcome they are missing."""
+    found: dict[tuple[int, int], tuple[str, bool]] = {}
+    columns = outcomes.c
+    for chunk in _chunks(list(places)):
+        rows = await connection.execute(
+            select(
+                columns.position,
+                columns.epoch,
+                columns.case_id,
+                columns.answer.is_not(None).label("there"),
+            ).where(
+                columns.run_id == run_id,
+                columns.workspace_id == workspace_id,
+                tuple_(columns.position, columns.epoch).in_(chunk),
+                _IS_DONE,
+            )
+        )
+        found |= {(row.position, row.epoch): (row.case_id, bool(row.there)) for row in rows}
+    return found
+
+
+async def positions_of_cases(
+    connection: AsyncConnection, workspace_id: str, run_id: str, case_ids: Collection[str]
+) -> dict[str, int]:
+    """The positions of the cases with these ids, as far as they have outcomes."""
+    found: dict[str, int] = {}
+    columns = outcomes.c
+    for chunk in _chunks(list(case_ids)):
+        rows = await connection.execute(
+            select(columns.case_id, columns.position).where(
+                columns.run_id == run_id,
+                columns.workspace_id == workspace_id,
+                columns.case_id.in_(chunk),
+                _IS_DONE,
+            )
+        )
+        found |= {row.case_id: row.position for row in rows}
+    return found
+
+
+def _chunks(items: list[_Item]) -> Iterable[list[_Item]]:
+    return (items[start : start + _LOOKED_UP] for start in range(0, len(items), _LOOKED_UP))
 
 
 async def stream_outcomes(store: Store, workspace_id: str, run_id: str) -> AsyncIterator[Record]:

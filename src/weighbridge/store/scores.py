@@ -13,6 +13,7 @@ from sqlalchemy import Text, cast, select, tuple_
 
 from weighbridge.core.outcome import Status
 from weighbridge.store.engine import Store
+from weighbridge.store.outcomes import ASKED
 from weighbridge.store.tables import outcomes
 
 PAGE = 5_000
@@ -67,6 +68,7 @@ async def stream_grades(
         .where(
             columns.run_id == run_id,
             columns.workspace_id == workspace_id,
+            columns.kind == ASKED,
             columns.position > after,
         )
         .order_by(columns.position, columns.epoch)

@@ -232,6 +232,7 @@ overrides = Table(
     Column("run_id", ForeignKey("runs.id"), nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("epoch", Integer, nullable=False),
+    Column("case_id", Text, nullable=False),
     Column("scorer", String(64), nullable=False),  # its key
     Column("revision", Integer, nullable=False),  # 1, 2, …
     Column("value", Float),  # None: what was said before is withdrawn

@@ -116,8 +116,8 @@ async def test_a_parameter_that_a_route_does_not_have_is_refused_by_name(
     for method, path, _ in operations(services):
         answer = await client.request(method, f"{filled(path, good)}?stauts=failed")
         assert answer.status_code == 422, (method, path)
-        [error] = answer.json()["errors"]
-        assert error["field"] == "stauts"
+        # A parameter that is needed may be missing besides.
+        [error] = [error for error in answer.json()["errors"] if error["field"] == "stauts"]
         assert "no such parameter" in error["message"]
 
 

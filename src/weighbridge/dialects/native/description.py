@@ -83,6 +83,7 @@ UPLOAD_BODY: dict[str, Any] = {
 # By routes that read their body themselves.
 _READ = (
     *(wire.NewKey, wire.Rescoring, wire.NewWebhook, wire.WebhookChange, wire.NewGate),
+    *(wire.Judgement, wire.Judgements),
     PolicySpec,
 )
 

@@ -1,6 +1,7 @@
 """Our nouns as our API shows them. Pure, and without a web framework: the CLI uses it too."""
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -9,14 +10,19 @@ from pydantic import TypeAdapter
 from weighbridge.core.caller import Caller
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Usage
+from weighbridge.core.review import Override
 from weighbridge.core.run import FINISHED, Progress, Run
 from weighbridge.core.webhook import Delivery, Webhook
 from weighbridge.dialects.native import wire
 from weighbridge.providers.catalog import Listing
+from weighbridge.reports.people import Beside, Rate
 from weighbridge.scorers.base import AnyScorer
+from weighbridge.services.agreement import JudgeAndPeople, ScorerAndPeople
 from weighbridge.services.evaluations import Reproduction
 from weighbridge.services.reports import ReportView
+from weighbridge.services.reviews import Judgement
 from weighbridge.services.runs import RunView
+from weighbridge.statistics import Interval
 from weighbridge.store.datasets import Dataset
 from weighbridge.store.evaluations import StoredEvaluation
 from weighbridge.store.keys import ApiKey
@@ -111,6 +117,107 @@ def from_report(report: ReportView, moment: datetime | None = None) -> wire.Repo
             key: wire.Breakdown.model_validate(part) for key, part in report.breakdown.items()
         },
     )
+
+
+def from_override(override: Override) -> wire.Override:
+    """What a person said."""
+    return wire.Override(**asdict(override))
+
+
+def to_judgement(said: wire.Judgement, position: int | None = None, epoch: int = 0) -> Judgement:
+    """What a person says, about a case that it names itself or that was named beside it."""
+    if isinstance(said, wire.JudgementOfCase):
+        return Judgement(**said.model_dump())
+    return Judgement(position=position, epoch=epoch, **said.model_dump())
+
+
+def from_agreements(run_id: str, seed: int, found: Sequence[ScorerAndPeople]) -> wire.RunAgreement:
+    """How the scorers of a run stand beside people."""
+    return wire.RunAgreement(
+        run_id=run_id, seed=seed, people={each.scorer: from_people(each) for each in found}
+    )
+
+
+def from_people(found: ScorerAndPeople) -> wire.ScorerAndPeople:
+    """A scorer beside people."""
+    reasons = (found.beside.reason, found.rate.reason)
+    return wire.ScorerAndPeople(
+        n_reviewed=found.n_reviewed,
+        n_compared=found.n_compared,
+        agreement=from_beside(found.beside),
+        rate=_from_rate(found.rate),
+        reasons=[reason for reason in reasons if reason],
+        warnings=list(found.rate.warnings),
+    )
+
+
+def from_judge(found: JudgeAndPeople) -> wire.ReviewedJudge:
+    """A judge beside people, over several runs."""
+    return wire.ReviewedJudge(
+        scorer=found.scorer,
+        judge=found.judge,
+        rubric=found.rubric,
+        runs=list(found.runs),
+        n_compared=found.n_compared,
+        agreement=from_beside(found.beside),
+        reasons=[found.beside.reason] if found.beside.reason else [],
+    )
+
+
+def from_beside(beside: Beside) -> wire.PeopleAgreement | None:
+    """How far a scorer agrees with people."""
+    agreement = beside.agreement
+    if agreement is None:
+        return None
+    return wire.PeopleAgreement(
+        n=agreement.n,
+        accuracy=agreement.accuracy,
+        accuracy_interval=_bounds(agreement.accuracy_interval),
+        kappa=agreement.kappa,
+        kappa_interval=_bounds(agreement.kappa_interval),
+        weights=beside.weights,
+        confusion=[
+            wire.Confusion(human=human, judge=judge, n=n)
+            for (human, judge), n in sorted(agreement.confusion.items())
+        ],
+        labels=[
+            wire.LabelAgreement(
+                label=label.label,
+                precision=label.precision,
+                precision_interval=_bounds(label.precision_interval),
+                recall=label.recall,
+                recall_interval=_bounds(label.recall_interval),
+                f1=label.f1,
+                human=label.human,
+                judge=label.judge,
+            )
+            for label in agreement.labels
+        ],
+    )
+
+
+def _from_rate(rate: Rate) -> wire.CorrectedRate | None:
+    found = rate.corrected
+    if found is None:
+        return None
+    return wire.CorrectedRate(
+        raw=found.raw,
+        human=found.human,
+        value=found.estimate,
+        low=found.low,
+        high=found.high,
+        level=found.level,
+        method=found.method,
+        n_human=found.n_human,
+        n_judged=found.n_judged,
+        weight=found.weight,
+        drawn=rate.drawn,
+        reason=found.reason,
+    )
+
+
+def _bounds(interval: Interval) -> wire.Bounds:
+    return wire.Bounds(low=interval.low, high=interval.high, method=interval.method)
 
 
 def from_progress(progress: Progress) -> wire.Progress:

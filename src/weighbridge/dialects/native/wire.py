@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    model_validator,
 )
 
 from weighbridge.core.caller import Role
@@ -480,6 +481,177 @@ class NewGate(Received):
     )
 
 
+# People
+
+
+class Override(Sent):
+    """What a person said about one score. It stands beside the scorer's verdict."""
+
+    id: str
+    run_id: str
+    position: int
+    epoch: int
+    case_id: str
+    scorer: str = Field(description="Key of the scorer.")
+    revision: int = Field(description="1, 2, …; of several about one score the highest counts.")
+    value: float | None = Field(description="null: what was said before is withdrawn.")
+    label: str | None
+    reason: str
+    author: str = Field(description="Who said it, for people.")
+    user_id: str | None = Field(description="Whose key it was.")
+    key_id: str | None
+    created_at: datetime
+
+
+class Judgement(Received):
+    """What a person says about one score; a value that is the scorer's own confirms it."""
+
+    scorer: Text = Field(min_length=1, max_length=64, description="Key of the scorer.")
+    value: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="The score as it should be; may be left out where the label has one.",
+    )
+    label: Text | None = Field(
+        None, max_length=1_000, description="The word behind it: one of the scorer's labels."
+    )
+    reason: Text = Field(min_length=1, max_length=10_000, description="Why.")
+    author: Text | None = Field(
+        None, min_length=1, max_length=200, description="Who says so; the key's user if left out."
+    )
+
+
+class JudgementOfCase(Judgement):
+    """A judgement that names its case, by `case_id` or `position`."""
+
+    case_id: Text | None = Field(None, min_length=1, max_length=10_000)
+    position: int | None = Field(None, ge=0, lt=2**63)
+    epoch: int = Field(0, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _check_case(self) -> "JudgementOfCase":
+        if (self.case_id is None) == (self.position is None):
+            raise ValueError("one of `case_id` and `position` is needed, not both")
+        return self
+
+
+class Judgements(Received):
+    """Many judgements at once: all are kept, or none."""
+
+    overrides: list[JudgementOfCase] = Field(min_length=1, max_length=10_000)
+
+
+class OverrideList(Sent):
+    """Overrides, in the order in which they were sent."""
+
+    data: list[Override]
+
+
+class ReviewSample(Sent):
+    """Outcomes drawn at random, for people to review, in the order in which they were drawn."""
+
+    data: list[Outcome]
+    seed: int
+    eligible: int = Field(description="Outcomes that could have been drawn.")
+    reviewed: int = Field(description="Of these, those that people have reviewed.")
+
+
+class Bounds(Sent):
+    """An interval of confidence 95 %; without ends where the data cannot say."""
+
+    low: float | None
+    high: float | None
+    method: str
+
+
+class LabelAgreement(Sent):
+    """How a scorer does with one of the labels (or values), people being right."""
+
+    label: str
+    precision: float | None
+    precision_interval: Bounds
+    recall: float | None
+    recall_interval: Bounds
+    f1: float | None
+    human: int = Field(description="How often people gave it.")
+    judge: int = Field(description="How often the scorer gave it.")
+
+
+class Confusion(Sent):
+    """How often people said one thing and the scorer another, or the same."""
+
+    human: str
+    judge: str
+    n: int
+
+
+class PeopleAgreement(Sent):
+    """A scorer beside people, on the outcomes that both have graded."""
+
+    n: int
+    accuracy: float | None = Field(description="Share in which they agree.")
+    accuracy_interval: Bounds
+    kappa: float | None = Field(
+        description="Cohen's: agreement beyond chance; null where both said one thing throughout."
+    )
+    kappa_interval: Bounds
+    weights: Literal["quadratic"] | None = Field(
+        description="How kappa weighs disagreements; null: all alike."
+    )
+    confusion: list[Confusion]
+    labels: list[LabelAgreement]
+
+
+class CorrectedRate(Sent):
+    """The scorer's mean over all cases, and the one that people would have found."""
+
+    raw: float | None = Field(description="The scorer's own.")
+    human: float | None = Field(description="People's mean over what they reviewed.")
+    value: float | None = Field(description="Corrected; null with a `reason`.")
+    low: float | None
+    high: float | None
+    level: float
+    method: str = Field(description="`ppi++`: prediction-powered inference.")
+    n_human: int = Field(description="Labels of people that entered.")
+    n_judged: int = Field(description="Outcomes that the scorer graded.")
+    weight: float | None = Field(description="How far the scorer is relied on, 0 to 1.")
+    drawn: bool = Field(description="Whether these labels are a random sample drawn here.")
+    reason: str | None = Field(description="Why there is no corrected rate.")
+
+
+class ScorerAndPeople(Sent):
+    """A scorer, and what people said about its scores."""
+
+    n_reviewed: int
+    n_compared: int = Field(description="Of these, graded by the scorer.")
+    agreement: PeopleAgreement | None
+    rate: CorrectedRate | None
+    reasons: list[str] = Field(description="Why one of the two is not there.")
+    warnings: list[str] = Field(description="What to know before believing it.")
+
+
+class RunAgreement(Sent):
+    """How the scorers of a run stand beside people. Worked out when it is asked for."""
+
+    run_id: str
+    seed: int = Field(description="Of the review sample that people are taken to have gone by.")
+    people: dict[str, ScorerAndPeople] = Field(
+        description="By the scorer's key; only scorers about which people have said something."
+    )
+
+
+class ReviewedJudge(Sent):
+    """A judge with a rubric, over all runs of the workspace that people have reviewed."""
+
+    scorer: str
+    judge: str
+    rubric: str | None
+    runs: list[str]
+    n_compared: int
+    agreement: PeopleAgreement | None
+    reasons: list[str]
+
+
 # Data, models, keys, and what else there is
 
 
@@ -694,6 +866,54 @@ class OutcomesQuery(PageQuery):
     status: Status | None = Field(None, description="Only outcomes with this status.")
     case_id: Text | None = Field(None, max_length=10_000, description="Only this case.")
     epoch: int | None = Field(None, ge=0, lt=2**31, description="Only this repeat, 0-based.")
+    overridden: bool | None = Field(
+        None, description="Only those about which a person's word counts, or only the others."
+    )
+
+
+class EpochQuery(Received):
+    """Which repeat of the case."""
+
+    epoch: int = Field(0, ge=0, lt=2**31, description="0-based.")
+
+
+class HistoryQuery(Received):
+    """Which repeats of the case."""
+
+    epoch: int | None = Field(None, ge=0, lt=2**31, description="Only this one, 0-based.")
+
+
+class WithdrawQuery(EpochQuery):
+    """What is withdrawn, and why."""
+
+    scorer: Text = Field(min_length=1, max_length=64, description="Key of the scorer.")
+    reason: Text = Field(min_length=1, max_length=10_000, description="Why.")
+    author: Text | None = Field(
+        None, min_length=1, max_length=200, description="Who says so; the key's user if left out."
+    )
+
+
+class OverridesQuery(PageQuery):
+    """Which overrides."""
+
+    scorer: Text | None = Field(None, max_length=64, description="Only of this scorer.")
+
+
+class AgreementQuery(Received):
+    """By which sample people went."""
+
+    seed: int = Field(0, ge=0, lt=2**63, description="Of the review sample.")
+
+
+class SampleQuery(Received):
+    """What is drawn."""
+
+    n: int = Field(50, ge=1, le=500, description="How many at most.")
+    seed: int = Field(0, ge=0, lt=2**63, description="The same seed draws the same outcomes.")
+    scorer: Text | None = Field(
+        None, max_length=64, description="Draw from what this scorer graded; else from all graded."
+    )
+    unreviewed: bool = Field(False, description="Leave out what people have reviewed.")
 
 
 class ImageQuery(Received):

@@ -14,6 +14,7 @@ from weighbridge.dialects.native.routes import (
     gates,
     keys,
     results,
+    reviews,
     runs,
     webhooks,
 )
@@ -36,8 +37,21 @@ def build(services: Services) -> FastAPI:
     )
     app.state.services = services
     errors.add_handlers(app)
-    for part in (evaluations, datasets, runs, results, comparisons, gates, about, keys, webhooks):
+    parts = (
+        evaluations,
+        datasets,
+        runs,
+        results,
+        reviews,
+        comparisons,
+        gates,
+        about,
+        keys,
+        webhooks,
+    )
+    for part in parts:
         app.include_router(part.router)
+    app.include_router(reviews.judges)
     settings = services.settings
 
     def limit(scope: Scope) -> int:

@@ -39,6 +39,7 @@ async def list_outcomes(
         status=query.status,
         case_id=query.case_id,
         epoch=query.epoch,
+        overridden=query.overridden,
     )
     more = len(views) > query.limit
     views = views[: query.limit]
