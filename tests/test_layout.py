@@ -13,6 +13,7 @@ ALLOWED: dict[str, set[str]] = {
     "core": set(),
     "errors": set(),
     "outbound": set(),
+    "telemetry": {"providers"},
     "settings": {"outbound"},
     "statistics": set(),
     "datasets": set(),
@@ -27,11 +28,16 @@ ALLOWED: dict[str, set[str]] = {
     "validation": {"yamltext"},
     "specfile": {"spec", "yamltext"},
     "yamltext": set(),
-    "jobs": {"datasets", "outbound", "providers", "reports", "scorers", "spec", "store"},
+    "jobs": {
+        *("datasets", "outbound", "providers", "reports", "scorers", "spec", "store"),
+        "telemetry",
+    },
     "services": {
         *("datasets", "jobs", "outbound", "providers", "reports", "scorers", "spec", "store")
     },
-    "wiring": {"embedded", "outbound", "providers", "services", "settings", "store"},
+    "wiring": {
+        *("embedded", "outbound", "providers", "services", "settings", "store", "telemetry")
+    },
     "dialects": {
         *("datasets", "jobs", "outbound", "policy", "providers", "reports", "scorers"),
         *("services", "spec", "statistics", "store", "wiring"),

@@ -206,6 +206,7 @@ def _make_worker(services: Services) -> _Worker:
             shards_at_once=services.settings.worker_shards,
             calls_at_once=services.settings.max_concurrency,
             lease_s=services.settings.worker_lease_s,
+            telemetry=services.telemetry,
         ),
     )
 

@@ -77,6 +77,13 @@ class Settings(BaseSettings):
         description="Private networks that webhooks may be sent to all the same, such as "
         "`10.1.0.0/16, 192.168.7.5`; without it they reach only addresses that everyone can reach.",
     )
+    otel_endpoint: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="`http://collector:4318`: where traces and metrics are sent by OTLP; otherwise "
+        "as OTEL_EXPORTER_OTLP_ENDPOINT says, or nowhere.",
+    )
+    otel_content: bool = Field(False, description="Whether prompts and answers are part of traces.")
     log_level: str = Field("warning", description="debug, info, warning or error.")
 
     @field_validator("allowed_networks")

@@ -30,6 +30,7 @@ from weighbridge.settings import Settings
 from weighbridge.store.engine import Store
 from weighbridge.store.migrate import migrate
 from weighbridge.store.replies import Ceiling
+from weighbridge.telemetry import Telemetry, open_telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Services:
     gates: Gates
     guard: Guard
     monitoring: Monitoring
+    telemetry: Telemetry | None
     webhooks: Webhooks
 
 
@@ -84,6 +86,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         ),
     )
     models = Models(catalog)
+    telemetry = open_telemetry(
+        settings.otel_endpoint,
+        content=settings.otel_content,
+        process=store.process,
+        environ=os.environ,
+    )
     guard = Guard(read_networks(settings.allowed_networks))
     try:
         await migrate(store)
@@ -109,9 +117,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             flips=Flips(store, runs, outcomes),
             gates=Gates(store, runs),
             guard=guard,
+            telemetry=telemetry,
             monitoring=Monitoring(store, models, settings.worker_lease_s),
             webhooks=Webhooks(store, guard),
         )
     finally:
         await models.close()
+        if telemetry is not None:
+            await telemetry.close()
         await store.close()

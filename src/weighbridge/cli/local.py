@@ -161,8 +161,13 @@ async def _execute(
 
 
 async def _load(session: Session, run_id: str, overrides: Overrides) -> LoadedRun:
+    services = session.services
     loaded = await load_run(
-        session.services.store, session.services.models, run_id, cache=overrides.cache
+        services.store,
+        services.models,
+        run_id,
+        cache=overrides.cache,
+        telemetry=services.telemetry,
     )
     asked = [loaded.model, *loaded.judges.values()]
     for model in asked if overrides.budget.usd is not None else ():

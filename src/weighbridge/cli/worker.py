@@ -35,6 +35,7 @@ async def _work(settings: Settings) -> None:
                 shards_at_once=settings.worker_shards,
                 calls_at_once=settings.max_concurrency,
                 lease_s=settings.worker_lease_s,
+                telemetry=services.telemetry,
             )
             await at_work.start()
             click.echo(f"the worker {at_work.id} is at work", err=True)

@@ -29,6 +29,7 @@ class Caller:
         role: what it may do.
         user_id, key_id: None for the operator at the machine's own command line.
         door: through which API or command it came (`native`, `cli`, `oxen`…).
+        traceparent: the W3C trace context of the request, if it came with one.
     """
 
     workspace_id: str
@@ -36,6 +37,7 @@ class Caller:
     user_id: str | None = None
     key_id: str | None = None
     door: str = "native"
+    traceparent: str | None = None
 
     def must_be(self, role: Role) -> None:
         """Go on only with this role or a higher one.

@@ -5,6 +5,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ MAX_DEPTH = 64
 
 _MANY_BYTES = 1 << 18
 _JSON_TYPE = re.compile(r"application/(json|[\w.+-]+\+json)\s*(;.*)?", re.IGNORECASE)
+_TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _NUL = b"\\u0000"
 
 
@@ -48,7 +50,9 @@ async def caller_of(services: Services, headers: Headers, door: str) -> Caller:
     Raises:
         Unauthenticated: no key, or one that is not known, revoked or expired.
     """
-    return await services.keys.authenticate(secret_of(headers), door)
+    caller = await services.keys.authenticate(secret_of(headers), door)
+    traceparent = headers.get("traceparent", "")
+    return replace(caller, traceparent=traceparent) if _TRACE.fullmatch(traceparent) else caller
 
 
 # Cursors

@@ -72,6 +72,7 @@ class Execution:
         self._work = CaseWork(
             loaded.evaluation, loaded.model, loaded.scorers, loaded.judges, store.blobs
         )
+        self._trace = loaded.trace
         self._queue: asyncio.Queue[tuple[_Ticket, Case, Given]] = asyncio.Queue()
         self._tickets: set[_Ticket] = set()
         self._pool: list[asyncio.Task[None]] = []
@@ -98,6 +99,8 @@ class Execution:
         self._recorder = Recorder(
             self._store, self.loaded.run.workspace_id, self.loaded.run.id, self._store_failed
         )
+        if self._trace is not None:
+            self._trace.begin()
 
     async def close(self) -> None:
         """Stop the pool and write what is left."""
@@ -107,6 +110,9 @@ class Execution:
         if self._abort is not None:
             self._abort.cancel()
         await self._recorder.close()
+        if self._trace is not None:
+            stop = self.stopped
+            self._trace.end(self.progress, None if stop is None else stop.state or "elsewhere")
 
     @property
     def progress(self) -> Progress:
@@ -181,12 +187,16 @@ class Execution:
 
     async def _worker(self) -> None:
         queue, work, recorder, slots = self._queue, self._work, self._recorder, self._slots
+        trace = self._trace
         while True:
             ticket, case, given = await queue.get()
             self.in_flight += 1
             try:
                 async with slots:
-                    record = await work.do(case, ticket.shard.epoch, given)
+                    doing = work.do(case, ticket.shard.epoch, given)
+                    if trace is not None:
+                        doing = trace.case(case.position, ticket.shard.epoch, doing)
+                    record = await doing
                 recorder.put(ticket.shard, _with_what_was_spent(record, given))
                 self._note(record, asked=given.failure is None)
             except WeighbridgeError as error:

@@ -17,7 +17,8 @@ from weighbridge.spec import parse_spec
 from weighbridge.store.datasets import Dataset, find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
-from weighbridge.store.runs import find_run, read_state, workspace_of
+from weighbridge.store.runs import find_run, read_state, read_traceparent, workspace_of
+from weighbridge.telemetry import RunTrace, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class LoadedRun:
         scorers: by key, in the evaluation's order.
         judges: the models that judges among them ask, by the name they say (None: the
             evaluation's `judge`).
+        trace: watches it; None: nobody does.
     """
 
     run: Run
@@ -41,6 +43,7 @@ class LoadedRun:
     model: Askable | None
     scorers: dict[str, AnyScorer]
     judges: dict[str | None, Askable]
+    trace: RunTrace | None = None
 
 
 def plan_of(evaluation: Evaluation, rows: int) -> Plan:
@@ -50,12 +53,18 @@ def plan_of(evaluation: Evaluation, rows: int) -> Plan:
 
 
 async def load_run(
-    store: Store, models: Models, run_id: str, *, cache: bool | None = None
+    store: Store,
+    models: Models,
+    run_id: str,
+    *,
+    cache: bool | None = None,
+    telemetry: Telemetry | None = None,
 ) -> LoadedRun:
     """Read a run and open its model.
 
     Args:
         cache: whether replies may come out of the cache; None: as the evaluation says.
+        telemetry: watches the run; None: nobody does.
 
     Raises:
         NotFound: there is no such run.
@@ -67,6 +76,9 @@ async def load_run(
         if not run:
             raise NotFound(f"there is no run {run_id}")
         _, round_ = await read_state(connection, run_id)
+        traceparent = None
+        if telemetry is not None:
+            traceparent = await read_traceparent(connection, run.workspace_id, run_id)
         stored = await find_evaluation(connection, run.workspace_id, run.evaluation_id)
         dataset = stored and await find_dataset(connection, run.workspace_id, stored.dataset_id)
     if not stored or not dataset:
@@ -76,7 +88,11 @@ async def load_run(
     if cache is not None:
         evaluation = replace(evaluation, cache=cache)
 
-    def cached(model: Askable) -> Askable:
+    trace = telemetry.trace(run, traceparent) if telemetry is not None else None
+
+    def behind(model: Askable) -> Askable:
+        if trace is not None:
+            model = trace.watch(model)
         return CachedModel(model, store.replies.of(run.workspace_id)) if evaluation.cache else model
 
     return LoadedRun(
@@ -85,10 +101,11 @@ async def load_run(
         evaluation=evaluation,
         dataset=dataset,
         plan=plan_of(evaluation, dataset.frame.rows),
-        model=None if evaluation.answers else cached(await models.get(run.model)),
+        model=None if evaluation.answers else behind(await models.get(run.model)),
         scorers=scorers,
+        trace=trace,
         judges={
-            name: cached(await open_judge(models, evaluation, name))
+            name: behind(await open_judge(models, evaluation, name))
             for name in scorer_table.asked_by(scorers.values())
         },
     )

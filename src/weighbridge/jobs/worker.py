@@ -25,6 +25,7 @@ from weighbridge.jobs.watch import Watch
 from weighbridge.providers.model import Models
 from weighbridge.store import runs, workers
 from weighbridge.store.engine import Store
+from weighbridge.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -58,6 +59,7 @@ class Worker:
         calls_at_once: the most calls in flight at the same time, over all runs.
         lease_s: how many seconds this worker is taken for alive after it last said so; it says so
             five times as often.
+        telemetry: watches the runs; None: nobody does.
     """
 
     def __init__(
@@ -68,9 +70,11 @@ class Worker:
         shards_at_once: int = 4,
         calls_at_once: int = 1024,
         lease_s: float = LEASE_S,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._store = store
         self._models = models
+        self._telemetry = telemetry
         self._lease_s = lease_s
         self._beat_s = lease_s / BEATS_PER_LEASE
         self._renewed = time.monotonic()
@@ -214,7 +218,9 @@ class Worker:
                     state, current = await runs.read_state(connection, run_id)
                 if state in FINISHED or current != round_:
                     return None
-                loaded = await load_run(self._store, self._models, run_id)
+                loaded = await load_run(
+                    self._store, self._models, run_id, telemetry=self._telemetry
+                )
                 execution = Execution(loaded, self._store, self._slots)
                 execution.open()
                 shared = self._shared[(run_id, round_)] = _Shared(execution)

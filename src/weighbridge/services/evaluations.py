@@ -126,6 +126,7 @@ class Evaluations:
                     total=plan.cases * plan.epochs,
                     owner=owner.name if owner else None,
                     owned_for_s=owner.seconds if owner else 0.0,
+                    traceparent=caller.traceparent,
                 )
                 run = await runs.find_run(connection, caller.workspace_id, run_id)
                 assert run is not None  # noqa: S101 (it was made in this transaction)

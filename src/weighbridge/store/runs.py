@@ -28,6 +28,7 @@ async def add_run(
     total: int,
     owner: str | None = None,
     owned_for_s: float = 0.0,
+    traceparent: str | None = None,
 ) -> str:
     """A new queued run; its id. One with an owner is left alone by the queue."""
     run_id = new_id("run")
@@ -45,6 +46,7 @@ async def add_run(
             owner=owner,
             owned_until=None if owner is None else now() + timedelta(seconds=owned_for_s),
             created_at=now(),
+            traceparent=traceparent,
         )
     )
     return run_id
@@ -229,6 +231,16 @@ async def read_breakdown(
         select(runs.c.breakdown).where(runs.c.id == run_id, runs.c.workspace_id == workspace_id)
     )
     return found or {}
+
+
+async def read_traceparent(
+    connection: AsyncConnection, workspace_id: str, run_id: str
+) -> str | None:
+    """The trace context of the request that started the run, if it came with one."""
+    found: str | None = await connection.scalar(
+        select(runs.c.traceparent).where(runs.c.id == run_id, runs.c.workspace_id == workspace_id)
+    )
+    return found
 
 
 async def read_pin(connection: AsyncConnection, run_id: str) -> str:

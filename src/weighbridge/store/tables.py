@@ -165,6 +165,7 @@ runs = Table(
     Column("owner", Text),  # who executes it outside the queue, and until when nobody else may
     Column("owned_until", UtcDateTime),
     Column("metrics", Json),
+    Column("traceparent", String(64)),  # the W3C trace context of the request that started it
     Column("breakdown", Json),  # scorer key -> labels, confusion, judges, agreement
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),

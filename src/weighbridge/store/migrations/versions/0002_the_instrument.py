@@ -15,6 +15,7 @@ def upgrade() -> None:
     """Forward."""
     op.add_column("outcomes", sa.Column("details", JSON, nullable=True))
     op.add_column("runs", sa.Column("breakdown", JSON, nullable=True))
+    op.add_column("runs", sa.Column("traceparent", sa.String(64), nullable=True))
     op.add_column("runs", sa.Column("pin_parts", JSON, nullable=True))
     _number_the_versions()
     op.create_table(
@@ -96,6 +97,7 @@ def downgrade() -> None:
     op.drop_table("replies")
     op.drop_column("tallies", "cached")
     op.drop_column("outcomes", "cached")
+    op.drop_column("runs", "traceparent")
     op.drop_column("runs", "breakdown")
     op.drop_column("outcomes", "details")
 
