@@ -149,7 +149,11 @@ async def test_rubbish_as_a_body_is_refused(services: Services, client: httpx2.A
                 headers={"Content-Type": content_type.encode("latin-1")},  # type: ignore[dict-item]
             )
             check(answer, (path, content_type, body))
-            assert answer.status_code >= 400 or path == "/datasets", (content_type, body)
+            may_be_empty = path.endswith("/rescore") and body == b""
+            assert answer.status_code >= 400 or path == "/datasets" or may_be_empty, (
+                content_type,
+                body,
+            )
 
 
 @ON_SQLITE
