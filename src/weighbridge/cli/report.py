@@ -191,6 +191,10 @@ def _remarks(part: wire.Breakdown) -> Iterable[str]:
         low, high = part.agreement.low, part.agreement.high
         interval = f" [{number(low)}, {number(high)}]" if low is not None else ""
         yield f"agreement (alpha) {number(part.agreement.alpha)}{interval}"
+    if part.corpus is not None:
+        low, high = part.corpus.low, part.corpus.high
+        interval = f" [{number(low)}, {number(high)}]" if low is not None else ""
+        yield f"all as one text {number(part.corpus.value)}{interval}"
     mistakes = Counter(
         {
             f"{expected} as {got}": n

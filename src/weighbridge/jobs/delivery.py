@@ -9,8 +9,10 @@ from weighbridge.core.run import RunState
 from weighbridge.jobs.execution import Stop
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.reports.breakdown import BreakdownBuilder
+from weighbridge.reports.corpus import CorpusBuilder
 from weighbridge.reports.metrics import MetricsBuilder
 from weighbridge.scorers import vote_scales
+from weighbridge.scorers.base import Pooled
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import stream_scores
 from weighbridge.store.runs import move_run, store_report
@@ -81,6 +83,14 @@ async def make_report(store: Store, loaded: LoadedRun) -> MadeReport:
         clustered=evaluation.cluster_column is not None,
     )
     breakdown = BreakdownBuilder(loaded.scorers, vote_scales(loaded.scorers))
+    corpus = CorpusBuilder(
+        {
+            key: scorer.of_counts
+            for key, scorer in loaded.scorers.items()
+            if isinstance(scorer, Pooled)
+        },
+        clustered=evaluation.cluster_column is not None,
+    )
     failures: Counter[str] = Counter()
     example: dict[str, str] = {}
     async for page in stream_scores(store, loaded.run.workspace_id, loaded.run.id):
@@ -90,8 +100,16 @@ async def make_report(store: Store, loaded: LoadedRun) -> MadeReport:
                 example.setdefault(row.failure.kind, row.failure.message)
             builder.add(row.position, row.epoch, row.status, row.outcomes, row.cluster)
             breakdown.add(row.outcomes)
+            corpus.add(row.position, row.outcomes, row.cluster)
     return MadeReport(
         builder.finish(),
-        breakdown.finish(),
+        _joined(breakdown.finish(), corpus.finish()),
         Counter({example[kind]: n for kind, n in failures.items()}),
     )
+
+
+def _joined(
+    breakdown: dict[str, JsonObject], corpus: dict[str, JsonObject]
+) -> dict[str, JsonObject]:
+    added = {key: {**breakdown.get(key, {}), "corpus": figure} for key, figure in corpus.items()}
+    return {**breakdown, **added}

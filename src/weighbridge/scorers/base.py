@@ -4,6 +4,7 @@ There are two kinds. A `Scorer` looks at the answer alone. A `Judge` asks models
 the `Panel` it is given, which counts what that costs.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 from weighbridge.core.case import Case
@@ -71,6 +72,16 @@ class Judge(Grader, Protocol):
         Raises:
             CallFailed: a call did not get through; it becomes `Failed`, never a wrong answer.
         """
+        ...
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """A scorer whose scores keep counts in `details.counts`, the same number of them for each case:
+    their sums score all cases as one text, which is not the mean of the cases' scores."""
+
+    def of_counts(self, counts: Sequence[float]) -> float:
+        """The score that sums of counts make."""
         ...
 
 

@@ -73,6 +73,11 @@ class JsonSchema:
             except ValueError as error:
                 raise OptionError("schema", str(error)) from error
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The column with the schemas."""
+        return () if self.column is None else (self.column,)
+
     async def score(self, answer: Answer, case: Case) -> Outcome:
         """Grade by the schema."""
         schema: Json = self.schema

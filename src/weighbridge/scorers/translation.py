@@ -38,8 +38,8 @@ class Bleu:
     Shared runs of one to four words (Papineni et al. 2002, https://aclanthology.org/P02-1040), for
     each case by itself: smoothed, and with the effective order where a text is shorter than the
     longest run. Several references count together, as BLEU defines. The metric is the mean of the
-    cases' scores, which is not the BLEU of all cases as one text; the counts for that are kept
-    in the details.
+    cases' scores. The BLEU of all cases as one text, as papers report it, stands with an interval
+    in the report's breakdown, under `corpus`.
 
     Attributes:
         tokenize: how texts become words: `13a` (as mteval-v13a, for most languages), `intl`
@@ -100,7 +100,8 @@ class Chrf:
     """chrF of the answer against the reference translations, 0 to 1: sacrebleu's divided by 100.
 
     F-score over shared runs of characters (Popović 2015, https://aclanthology.org/W15-3049), white
-    space left out; with `word_order: 2` it is chrF++. Suits languages with rich endings, and those
+    space left out; with `word_order: 2` it is chrF++. That of all cases as one text stands in the
+    report's breakdown, under `corpus`. Suits languages with rich endings, and those
     that write no spaces. Of several references the best counts.
 
     Attributes:
@@ -158,7 +159,8 @@ class Ter:
 
     Words inserted, deleted, replaced, and runs of words moved, as sacrebleu counts (Snover et al.
     2006, https://aclanthology.org/2006.amta-papers.25), divided by 100. Of several references the
-    one with the fewest edits counts, over their mean length. For sentences: a text of more than 250
+    one with the fewest edits counts, over their mean length. The rate over all cases stands in the
+    report's breakdown, under `corpus`. For sentences: a text of more than 250
     words is ungraded, because the time it takes grows with the fourth power.
 
     Attributes:

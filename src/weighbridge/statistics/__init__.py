@@ -35,6 +35,7 @@ __all__ = [
     "compare_paired",
     "compare_unpaired",
     "holm",
+    "jackknife_interval",
     "judge_agreement",
     "judge_corrected_mean",
     "letters",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
         clustered_mean_interval,
         clustered_proportion_interval,
     )
+    from weighbridge.statistics.jackknife import jackknife_interval
     from weighbridge.statistics.means import mean_interval
     from weighbridge.statistics.multiplicity import holm, letters
     from weighbridge.statistics.paired import compare_paired
@@ -78,6 +80,7 @@ else:
     compare_paired = _later("paired", "compare_paired")
     compare_unpaired = _later("unpaired", "compare_unpaired")
     holm = _later("multiplicity", "holm")
+    jackknife_interval = _later("jackknife", "jackknife_interval")
     judge_agreement = _later("agreement", "judge_agreement")
     judge_corrected_mean = _later("prediction_powered", "judge_corrected_mean")
     letters = _later("multiplicity", "letters")

@@ -248,6 +248,18 @@ class Agreement(Sent):
     votes: int
 
 
+class Corpus(Sent):
+    """The score of all cases as one text, as papers report BLEU, chrF and TER; not the mean of the
+    cases' scores."""
+
+    value: float
+    low: float | None
+    high: float | None
+    level: float
+    method: str
+    texts: int = Field(description="How many answers it is made of.")
+
+
 class ItemCount(Sent):
     """How often an item of a checklist was met."""
 
@@ -274,6 +286,7 @@ class Breakdown(Sent):
     )
     items: dict[str, ItemCount] = Field(default_factory=dict)
     agreement: Agreement | None = None
+    corpus: Corpus | None = None
     ungraded: dict[str, int] = Field(
         default_factory=dict, description="Why there was no verdict, how often."
     )
