@@ -16,6 +16,7 @@ MOST_LABELS = 100
 OTHER = "(other)"
 """Stands for all labels beyond the first `MOST_LABELS`."""
 
+_RARE = frozenset({"repaired", "evidence_dropped", "position_bias", "items"})
 _DECIMAL = re.compile(r"\d+\.\d+")
 _MOST_REASONS = 20
 _MOST_REASON = 200
@@ -94,17 +95,21 @@ class _Part:
 
     def take(self, outcome: Scored, details: JsonObject) -> None:
         """Add a verdict."""
-        votes = details.get("votes")
-        if isinstance(votes, (list, tuple)):
-            self._take_votes(votes)
-        elif isinstance(judge := details.get("judge"), str):
-            _count(self._judges, judge, MOST_LABELS)
+        if "votes" in details:
+            self._take_votes(details["votes"])
+        elif "judge" in details:
+            _count(self._judges, str(details["judge"]), MOST_LABELS)
         if outcome.label is not None:
             _count(self._labels, outcome.label, MOST_LABELS)
-            self._compare(details.get("expected"), outcome.label)
+            if "expected" in details:
+                self._compare(details["expected"], outcome.label)
         if outcome.confidence is not None:
             self._confidence += outcome.confidence
             self._sure += 1
+        if not _RARE.isdisjoint(details):
+            self._take_rare(details)
+
+    def _take_rare(self, details: JsonObject) -> None:
         if isinstance(repaired := details.get("repaired"), str):
             self._repairs[repaired] += 1
         if isinstance(dropped := details.get("evidence_dropped"), int):
@@ -117,7 +122,9 @@ class _Part:
                 if met:
                     _count(self._met, name, MOST_LABELS)
 
-    def _take_votes(self, votes: Iterable[Any]) -> None:
+    def _take_votes(self, votes: Json) -> None:
+        if not isinstance(votes, (list, tuple)):
+            return
         pattern: list[str | float] = []
         for vote in votes:
             if not isinstance(vote, Mapping) or "value" not in vote:
@@ -178,9 +185,10 @@ class _Part:
 
 
 def _count(counter: Counter[str], name: str, most: int) -> None:
-    if name not in counter and len(counter) >= most:
-        name = OTHER
-    counter[name] += 1
+    if name in counter:
+        counter[name] += 1
+    else:
+        counter[name if len(counter) < most else OTHER] += 1
 
 
 def _plain(counter: Counter[str]) -> dict[str, int]:

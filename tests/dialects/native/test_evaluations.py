@@ -105,3 +105,26 @@ async def test_what_is_wrong_is_refused_by_field_and_nothing_is_started(
 async def test_every_wrong_field_is_named_at_once(client: httpx2.AsyncClient) -> None:
     told = problem(await client.post("/evaluations", json=SPEC | {"epochs": 0, "limit": -1}), 422)
     assert {error["field"] for error in told["errors"]} == {"epochs", "limit"}
+
+
+async def test_a_rubric_comes_inline_and_never_out_of_a_file_of_the_server(
+    client: httpx2.AsyncClient,
+) -> None:
+    rubric = {"purpose": "Is it kind?", "verdict": "pass_fail"}
+    evaluation = await start(client, scorers=[{"judge": {"rubric": rubric, "model": "parrot"}}])
+    assert evaluation["spec"]["scorers"] == [{"judge": {"rubric": rubric, "model": "parrot"}}]
+    assert evaluation["warnings"] == []
+    for path in ("kind.yaml", "/etc/kind.yaml", "../kind.yml"):
+        answer = await client.post(
+            "/evaluations", json=SPEC | {"scorers": [{"judge": {"rubric": path}}]}
+        )
+        (found,) = problem(answer, 422)["errors"]
+        assert found["field"] == "scorers.0.judge.rubric"
+        assert "files are read by the command line only" in found["message"]
+
+
+async def test_what_the_embedded_judge_cannot_judge_is_said_at_the_start(
+    client: httpx2.AsyncClient,
+) -> None:
+    (warning,) = (await start(client, scorers=["judge"]))["warnings"]
+    assert warning.startswith("scorer `judge`: the embedded judge cannot judge")

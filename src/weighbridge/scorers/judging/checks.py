@@ -143,7 +143,7 @@ def _ranges(kind: Kind, levels: Sequence[Level]) -> Iterator[Finding]:
             continue
         path: Path = ("levels", place, "range")
         low, high = level.range
-        numbers += high - low + 1
+        numbers += max(2 if low > high else 0, high - low + 1)
         if kind is not Kind.LEVELS or level.score is not None:
             yield path, "a range goes with `verdict: levels`, and each number in it is its score"
         if low > high:

@@ -20,6 +20,9 @@ from weighbridge.scorers.judging.rubric import Rubric
 MOST_READ = 50_000
 """Characters of a reply that are looked at, from its end."""
 
+_MOST_BRACES = 64
+_MOST_MENDED = 6_000
+_MOST_MENDED_BRACES = 12
 _MOST_REASON = 4_000
 _MOST_QUOTES = 20
 _MOST_QUOTE = 1_000
@@ -196,8 +199,7 @@ def _last_object(reply: str) -> tuple[Mapping[str, Any], bool]:
     found = _embedded_object(text)
     if found is not None:
         return found, False
-    start = text.find("{")
-    mended = _mended(text[start:]) if start >= 0 else None
+    mended = _mended(text)
     if mended is None:
         raise Unreadable('the reply holds no JSON object with the field "verdict"')
     return mended, True
@@ -207,7 +209,7 @@ def _embedded_object(text: str) -> Mapping[str, Any] | None:
     """The last whole object with a verdict among other text, such as in a Markdown fence."""
     last: Mapping[str, Any] | None = None
     end_of_last = 0
-    at = text.find("{")
+    at = _start(text)
     while at >= 0:
         try:
             value, end = _DECODER.raw_decode(text, at)
@@ -222,9 +224,28 @@ def _embedded_object(text: str) -> Mapping[str, Any] | None:
     return None if '"verdict"' in text[end_of_last:] else last
 
 
+def _start(text: str) -> int:
+    """Where the last `_MOST_BRACES` opening braces begin; -1: there is none."""
+    at = len(text)
+    for _ in range(_MOST_BRACES):
+        before = text.rfind("{", 0, at)
+        if before < 0:
+            break
+        at = before
+    return at if at < len(text) else -1
+
+
 def _mended(text: str) -> Mapping[str, Any] | None:
+    start = text.find("{")
+    piece = text[start:]
+    # Mending takes time that grows faster than the text, and a reply may be made to be slow: only
+    # what can be a verdict is worth it.
+    if start < 0 or "verdict" not in piece or len(piece) > _MOST_MENDED:
+        return None
+    if piece.count("[") + piece.count("{") > _MOST_MENDED_BRACES:
+        return None
     try:
-        value = _repair_json()(text)
+        value = _repair_json()(piece)
     except (ValueError, RecursionError):
         return None
     candidates = value if isinstance(value, list) else [value]

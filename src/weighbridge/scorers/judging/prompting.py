@@ -1,6 +1,7 @@
 """What a judge is told about one case: the frame, the rubric, and the material between fences."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from weighbridge.core.case import Case
 from weighbridge.core.outcome import Answer
@@ -44,13 +45,13 @@ def messages_for(rubric: Rubric, form: Form, texts: Mapping[str, str]) -> tuple[
     parts = frame()
     fences = Fences(texts)
     fenced = {name: fences.around(name) for name in texts}
-    system = Template(parts["system"]).render({"nonce": fences.nonce})
+    system = _template(parts["system"]).render({"nonce": fences.nonce})
     ending = "\n\n".join(filter(None, (_verdicts(rubric), _form(form))))
     if rubric.messages is None:
         user = "\n\n".join((_task(rubric, fenced), _material(rubric, fenced), ending))
         return (Message("system", system), Message("user", user))
     made = [
-        Message(message.role, Template(message.content).render(fenced))
+        Message(message.role, _template(message.content).render(fenced))
         for message in rubric.messages
     ]
     first, last = made[0], made[-1]
@@ -67,6 +68,12 @@ def transcript(asked: Sequence[Message]) -> str:
     if len(asked) == 1:
         return _content(asked[0])
     return "\n\n".join(f"{message.role}: {_content(message)}" for message in asked)
+
+
+@lru_cache(maxsize=256)
+def _template(text: str) -> Template:
+    """The template of a text: the same few, for every case."""
+    return Template(text)
 
 
 def _content(message: Message) -> str:
@@ -86,7 +93,7 @@ def _task(rubric: Rubric, fenced: Mapping[str, str]) -> str:
     task = frame()["task"].replace("{purpose}", rubric.purpose)
     if rubric.criteria is None:
         return task
-    return f"{task}\n\n{Template(rubric.criteria).render(fenced).strip()}"
+    return f"{task}\n\n{_template(rubric.criteria).render(fenced).strip()}"
 
 
 def _material(rubric: Rubric, fenced: Mapping[str, str]) -> str:
