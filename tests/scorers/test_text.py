@@ -1,6 +1,9 @@
 """Text scorers: what counts as equal, included, found and overlapping."""
 
 import asyncio
+import re
+import string
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -190,3 +193,30 @@ def test_tokens_are_as_the_endpoint_counted_them() -> None:
     found = asyncio.run(Length("tokens", most=7).score(counted, case))
     assert found == Scored(1.0, None, "7 tokens")
     assert isinstance(asyncio.run(Length("tokens").score(Answer("x"), case)), Ungraded)
+
+
+def squad_f1(prediction: str, ground_truth: str) -> float:
+    """As the steps of SQuAD's evaluation script, version 2.0, one after the other."""
+
+    def normalize(text: str) -> list[str]:
+        text = "".join(mark for mark in text.lower() if mark not in set(string.punctuation))
+        return re.sub(r"\b(a|an|the)\b", " ", text).split()
+
+    said, wanted = normalize(prediction), normalize(ground_truth)
+    same = sum((Counter(said) & Counter(wanted)).values())
+    if not said or not wanted:
+        return float(said == wanted)
+    if same == 0:
+        return 0.0
+    precision, recall = same / len(said), same / len(wanted)
+    return 2 * precision * recall / (precision + recall)
+
+
+PHRASES = st.lists(
+    st.sampled_from(["the", "A", "an", "cat", "Cat's", "sat.", "on", "U.S.", "3,5", "é", "-", " "])
+).map(" ".join) | st.text(st.characters(max_codepoint=127))
+
+
+@given(PHRASES, PHRASES.filter(str.strip))
+def test_f1_is_that_of_squads_own_steps(grade: Grade, said: str, wanted: str) -> None:
+    assert value(grade(F1(), said, wanted)) == pytest.approx(squad_f1(said, wanted), abs=1e-12)
