@@ -83,6 +83,23 @@ def test_a_server_scores_answers_again(at_server: Cli) -> None:
     assert at_server("rescore", "latest", "--judge", "cat").code == 2
 
 
+def test_people_review_what_a_server_keeps(at_server: Cli) -> None:
+    at_server("run", "qa.yaml")
+    es = ("override", "latest", "es", "exact")
+    said = at_server(*es, "1", "--reason", "fine", "--author", "Ann")
+    assert (said.code, said.err.strip()) == (0, "exact of es: 1")
+    kept = json.loads(at_server("overrides", "latest", "--json").out)
+    assert (kept["author"], bool(kept["key_id"])) == ("Ann", True)
+    drawn = at_server("review-sample", "latest", "--unreviewed", "--json").out.splitlines()
+    assert {json.loads(line)["case_id"] for line in drawn} == {"fr", "it"}
+    told = at_server(*es, "7", "--reason", "x")
+    assert (told.code, "value: the scores of `exact` are 0 or 1" in told.err) == (2, True)
+    assert at_server(*es, "--withdraw", "--reason", "a slip").code == 0
+    assert at_server(*es, "--withdraw", "--reason", "again").code == 1
+    unknown = ("override", "latest", "x", "exact")
+    assert at_server(*unknown, "--withdraw", "--reason", "x").code == 1
+
+
 def test_an_export_comes_over_http_too(at_server: Cli) -> None:
     at_server("run", "qa.yaml")
     lines = at_server("export", "latest").out.splitlines()

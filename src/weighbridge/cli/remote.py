@@ -86,6 +86,59 @@ class Server:
         page = await self._json("GET", f"runs/{quoted(run_id)}/outcomes", params=params)
         return [wire.Outcome.model_validate(outcome) for outcome in page["data"]]
 
+    async def agreement(self, run_id: str) -> wire.RunAgreement:
+        """How its scorers stand beside people."""
+        answer = await self._json("GET", f"runs/{quoted(run_id)}/agreement")
+        return wire.RunAgreement.model_validate(answer)
+
+    async def judge(
+        self, run_id: str, judgements: Sequence[wire.JudgementOfCase]
+    ) -> list[wire.Override]:
+        """Keep what is said, all of it or nothing."""
+        run = await self.called(run_id)
+        body = {"overrides": [it.model_dump(exclude_none=True) for it in judgements]}
+        answer = await self._json("POST", f"runs/{run.id}/overrides", json=body)
+        return wire.OverrideList.model_validate(answer).data
+
+    async def withdraw(
+        self, run_id: str, case_id: str, epoch: int, scorer: str, reason: str, author: str
+    ) -> wire.Override:
+        """Take back what counts about a score."""
+        run = await self.called(run_id)
+        found = await self._json(
+            "GET", f"runs/{run.id}/outcomes", params={"case_id": case_id, "limit": "1"}
+        )
+        if not found["data"]:
+            raise NotFound(f"the run {run.id} has no outcome of a case `{case_id}`")
+        path = f"runs/{run.id}/outcomes/{found['data'][0]['position']}/override"
+        params = {"scorer": scorer, "reason": reason, "author": author, "epoch": str(epoch)}
+        return wire.Override.model_validate(await self._json("DELETE", path, params=params))
+
+    async def overrides(self, run_id: str, scorer: str | None) -> list[wire.Override]:
+        """Everything that was said, newest first."""
+        run = await self.called(run_id)
+        params = {"limit": "500"} | ({"scorer": scorer} if scorer else {})
+        found: list[wire.Override] = []
+        while True:
+            page = await self._json("GET", f"runs/{run.id}/overrides", params=params)
+            found += [wire.Override.model_validate(override) for override in page["data"]]
+            if page["next_cursor"] is None:
+                return found
+            params["cursor"] = page["next_cursor"]
+
+    async def sample(
+        self, run_id: str, n: int, seed: int, scorer: str | None, unreviewed: bool
+    ) -> wire.ReviewSample:
+        """Outcomes drawn at random."""
+        run = await self.called(run_id)
+        params = {"n": str(n), "seed": str(seed), "unreviewed": str(unreviewed).lower()}
+        answer = await self._json(
+            "GET",
+            f"runs/{run.id}/review-sample",
+            params=params | ({"scorer": scorer} if scorer else {}),
+        )
+        return wire.ReviewSample.model_validate(answer)
+
     async def compare(
         self, run_ids: Sequence[str], scorers: Sequence[str], level: float
     ) -> wire.Comparison:

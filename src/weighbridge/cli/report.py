@@ -34,6 +34,7 @@ class Findings:
     Attributes:
         failed: examples of cases without an answer, one of each kind.
         low: examples of cases that scored low.
+        people: scorers beside people, by key, as far as there are reviews.
     """
 
     run: wire.Run
@@ -41,6 +42,7 @@ class Findings:
     dataset: wire.Dataset
     failed: tuple[wire.Outcome, ...]
     low: tuple[wire.Outcome, ...]
+    people: dict[str, wire.ScorerAndPeople]
 
 
 async def find(results: Results, run_id: str) -> Findings:
@@ -64,6 +66,7 @@ async def find(results: Results, run_id: str) -> Findings:
         await results.dataset(run.evaluation.dataset_id),
         tuple(failed.values()),
         tuple(low),
+        (await results.agreement(run_id)).people,
     )
 
 
@@ -98,6 +101,8 @@ def _one(found: Findings) -> Iterable[RenderableType]:
             yield _verdicts(report)
     elif report.final:
         yield Text("\nno metrics: no scorer was asked for")
+    if found.people:
+        yield from _people(found.people)
     if report.failures:
         yield _failures(found)
     if found.low:
@@ -223,6 +228,39 @@ def _remarks(part: wire.Breakdown) -> Iterable[str]:
 def _counts(counts: dict[str, int]) -> str:
     shown = [f"{label} {count(n)}" for label, n in list(counts.items())[:_LABELS]]
     return ", ".join(shown) + (", …" if len(counts) > _LABELS else "")
+
+
+def _people(people: dict[str, wire.ScorerAndPeople]) -> Iterable[RenderableType]:
+    """What people said, and what it makes of the scorers' rates."""
+    rows = table(
+        *("scorer", "reviewed", "agree", "interval", "kappa", "raw", "corrected", "interval "),
+        numbers=("reviewed", "agree", "interval", "kappa", "raw", "corrected", "interval "),
+        title="\nbeside people",
+    )
+    remarks = []
+    for key, found in people.items():
+        agreement, rate = found.agreement, found.rate
+        bounds = agreement.accuracy_interval if agreement else None
+        add_row(
+            rows,
+            key,
+            count(found.n_reviewed),
+            number(agreement.accuracy if agreement else None),
+            _interval(bounds.low, bounds.high) if bounds else None,
+            number(agreement.kappa if agreement else None),
+            number(rate.raw if rate else None),
+            number(rate.value if rate else None),
+            _interval(rate.low, rate.high) if rate else None,
+        )
+        why = [rate.reason] if rate and rate.reason else []
+        remarks += [f"{key}: {text}" for text in (*found.reasons, *why, *found.warnings)]
+    yield rows
+    for remark in remarks:
+        yield Text(printable(remark, 400))
+
+
+def _interval(low: float | None, high: float | None) -> str | None:
+    return None if low is None or high is None else f"[{number(low)}, {number(high)}]"
 
 
 def _failures(found: Findings) -> RenderableType:

@@ -30,6 +30,10 @@ class Results(Protocol):
         """Its first outcomes with that status, at most 500."""
         ...
 
+    async def agreement(self, run_id: str) -> wire.RunAgreement:
+        """How its scorers stand beside people."""
+        ...
+
     async def called(self, name: str) -> wire.Run:
         """The run with this id; `latest` is the newest one."""
         ...
@@ -75,6 +79,11 @@ class LocalResults:
         run = await self._services.runs.get(self._caller, run_id)
         page = await self._services.outcomes.page(self._caller, run, status=status, limit=limit)
         return [wire.Outcome.model_validate(outcome_object(view)) for view in page]
+
+    async def agreement(self, run_id: str) -> wire.RunAgreement:
+        """How its scorers stand beside people."""
+        found = await self._services.agreements.of_run(self._caller, run_id)
+        return translate.from_agreements(run_id, 0, found)
 
     async def called(self, name: str) -> wire.Run:
         """The run with this id; `latest` is the newest one."""
