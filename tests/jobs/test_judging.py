@@ -182,6 +182,49 @@ async def test_the_report_says_what_stands_behind_the_metrics(bench: Bench) -> N
     assert elsewhere == {}
 
 
+async def test_answers_are_compared_with_those_of_another_run(bench: Bench) -> None:
+    def longer(question: str, _repeat: int) -> str:
+        if "# How to answer" not in question:
+            return f"{question}, at length" if "2" in question else question
+        first = question.split("<first-")[1].split("</first-", maxsplit=1)[0]
+        return verdict("first" if "at length" in first else "second")
+
+    other = await bench.queue(3, scorers=[])
+    await execute(bench, other)
+    bench.model.answer = longer
+    scorers = [{"pairwise": {"against_run": other}}]
+    run_id = await bench.queue(3, scorers=scorers, judge="fake", target=None)
+    await execute(bench, run_id)
+    verdicts = [record.outcomes["pairwise"] for record in await records(bench, run_id)]
+    labels = [one.label for one in verdicts if isinstance(one, Scored)]
+    assert labels == ["tie", "tie", "win"]  # the first two answers are the same
+
+
+@pytest.mark.parametrize(
+    ("cases", "epochs", "ended", "said"),
+    [
+        (4, 1, True, "is about other data"),
+        (3, 2, True, "has 1 repeats of each case, and 2"),
+        (3, 1, False, "wait for its end"),
+    ],
+)
+async def test_a_run_that_cannot_be_compared_with_is_refused(
+    bench: Bench, cases: int, epochs: int, ended: bool, said: str
+) -> None:
+    other = await bench.queue(3, scorers=[])
+    if ended:
+        await execute(bench, other)
+    scorers = [{"pairwise": {"against_run": other}}]
+    with pytest.raises(InvalidFields, match=said) as caught:
+        await bench.queue(cases, scorers=scorers, judge="fake", epochs=epochs)
+    assert caught.value.problems[0].field == "scorers.0.pairwise.against_run"
+
+
+async def test_a_run_to_compare_with_must_be_there(bench: Bench) -> None:
+    with pytest.raises(InvalidFields, match="there is no run run_nowhere"):
+        await bench.queue(1, scorers=[{"pairwise": {"against_run": "run_nowhere"}}])
+
+
 async def test_columns_that_a_rubric_shows_must_be_there(bench: Bench) -> None:
     with pytest.raises(Invalid, match="the scorer `judge` names the column `context`"):
         await bench.queue(1, scorers=[{"judge": {"rubric": "faithful"}}])

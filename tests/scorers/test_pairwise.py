@@ -110,3 +110,10 @@ def test_what_it_reads_follows_from_its_options() -> None:
     assert (Pairwise().needs_target, Pairwise().reads) == (True, ())
     assert Pairwise(against="rival").needs_target is False
     assert Pairwise(against="rival").reads == ("rival",)
+
+
+def test_the_other_answer_is_one_of_two_things() -> None:
+    with pytest.raises(OptionError, match="not both"):
+        Pairwise(against="rival", against_run="run_1")
+    assert Pairwise(against_run="run_1").needs_target is False
+    assert Pairwise(against_run="run_1").against_runs == ("run_1",)

@@ -129,6 +129,7 @@ class Given:
         spent: what this run has consumed for the case already.
         retried: whether it comes from an earlier try of this very run, which the new outcome takes
             the place of.
+        others: answers of other runs to the same case, that scorers compare with, by the run's id.
     """
 
     answer: Answer | None = None
@@ -136,6 +137,7 @@ class Given:
     verdicts: Mapping[str, Outcome] = field(default_factory=dict)
     spent: Usage = field(default_factory=Usage)
     retried: bool = False
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 class Status(StrEnum):

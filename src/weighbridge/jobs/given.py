@@ -10,6 +10,7 @@ from weighbridge.core.outcome import Answer, Failed, Given
 from weighbridge.core.prompt import as_text
 from weighbridge.core.shard import Shard
 from weighbridge.jobs.loading import LoadedRun
+from weighbridge.scorers import against_runs
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import answers_of_shard, kept_of_shard
 
@@ -26,6 +27,22 @@ async def find_given(
     Args:
         rows: of the data set, from the shard's first position on.
     """
+    found = await _find_answers(store, loaded, shard, rows)
+    others: dict[int, dict[str, str]] = {}
+    for run_id in against_runs(loaded.scorers.values()):
+        async with store.begin() as connection:
+            theirs = await answers_of_shard(connection, loaded.run.workspace_id, run_id, shard)
+        for position, given in theirs.items():
+            if given.answer is not None:
+                others.setdefault(position, {})[run_id] = given.answer.text
+    for position, answers in others.items():
+        found[position] = replace(found.get(position, NOTHING), others=answers)
+    return found
+
+
+async def _find_answers(
+    store: Store, loaded: LoadedRun, shard: Shard, rows: Sequence[Mapping[str, Json]]
+) -> dict[int, Given]:
     run, source = loaded.run, loaded.evaluation.answers
     kept: dict[int, Given] = {}
     answers: dict[int, Given] = {}

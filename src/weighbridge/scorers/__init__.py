@@ -7,7 +7,7 @@ from typing import Protocol
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.suggest import did_you_mean
-from weighbridge.scorers.base import AnyScorer, ByRubric, Judge, Reader, Scorer
+from weighbridge.scorers.base import AgainstRuns, AnyScorer, ByRubric, Judge, Reader, Scorer
 from weighbridge.scorers.choice import Choice
 from weighbridge.scorers.classify import Classify
 from weighbridge.scorers.judge import RubricJudge
@@ -31,6 +31,7 @@ __all__ = [
     "OptionError",
     "Reader",
     "Scorer",
+    "against_runs",
     "asked_by",
     "build",
     "embedded_identities",
@@ -139,6 +140,12 @@ def asked_by(scorers: Iterable[AnyScorer]) -> tuple[str | None, ...]:
 def wordings(scorers: Mapping[str, AnyScorer]) -> JsonObject:
     """Hashes of the prompts of the judges among these scorers, by the scorer's key, for the pin."""
     return {key: scorer.wording for key, scorer in scorers.items() if isinstance(scorer, Judge)}
+
+
+def against_runs(scorers: Iterable[AnyScorer]) -> tuple[str, ...]:
+    """Ids of the other runs whose answers these scorers compare with, each once."""
+    named = (run for one in scorers if isinstance(one, AgainstRuns) for run in one.against_runs)
+    return tuple(dict.fromkeys(named))
 
 
 def vote_scales(scorers: Mapping[str, AnyScorer]) -> dict[str, Scale]:

@@ -109,4 +109,16 @@ class ByRubric(Judge, Protocol):
     def rubrics_in_use(self) -> tuple[ReadyRubric, ...]: ...
 
 
+@runtime_checkable
+class AgainstRuns(Judge, Protocol):
+    """A judge that compares with the answers of other runs to the same cases.
+
+    Attributes:
+        against_runs: their ids. The panel has their answers.
+    """
+
+    @property
+    def against_runs(self) -> tuple[str, ...]: ...
+
+
 AnyScorer: TypeAlias = Scorer | Judge

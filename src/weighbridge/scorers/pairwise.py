@@ -40,6 +40,7 @@ class Pairwise:
         rubric: name of a rubric that compares (`better`), criteria in a sentence or two, or the
             rubric as an object with `verdict: pair`.
         against: column with the other answer; unset: the target.
+        against_run: id of a run over the same data, whose answers are the others.
         model: who judges; unset: the evaluation's `judge`.
         columns: input of the rubric → column of the data, where they have different names.
         temperature: sent to the judge; null: not sent.
@@ -49,6 +50,7 @@ class Pairwise:
 
     rubric: str | dict[str, JsonValue] = "better"
     against: str | None = None
+    against_run: str | None = None
     model: str | None = None
     columns: dict[str, str] | None = None
     temperature: float | None = 0.0
@@ -66,6 +68,8 @@ class Pairwise:
             rubric = rubric_with("better", self.rubric, {})
         else:
             rubric = find_rubric(self.rubric)
+        if self.against is not None and self.against_run is not None:
+            raise OptionError("against_run", "either `against` or `against_run`, not both")
         if rubric.verdict is not Kind.PAIR:
             raise OptionError("rubric", "this rubric judges one answer: use it with `judge`")
         manner = manner_of(self.temperature, self.max_tokens, self.params)
@@ -74,12 +78,18 @@ class Pairwise:
     @property
     def needs_target(self) -> bool:
         """Whether the other answer is the target, or the rubric shows it."""
-        return self.against is None or self._ready.rubric.needs_target
+        by_target = self.against is None and self.against_run is None
+        return by_target or self._ready.rubric.needs_target
 
     @property
     def asks(self) -> tuple[str | None, ...]:
         """One model."""
         return (self.model,)
+
+    @property
+    def against_runs(self) -> tuple[str, ...]:
+        """The run whose answers are the others."""
+        return () if self.against_run is None else (self.against_run,)
 
     @property
     def wording(self) -> JsonObject:
@@ -98,7 +108,7 @@ class Pairwise:
 
     async def judge(self, answer: Answer, case: Case, panel: Panel) -> Outcome:
         """Grade by two verdicts."""
-        other = case.target if self.against is None else case.inputs.get(self.against)
+        other = self._other(case, panel)
         if is_missing(other):
             return Ungraded("the case has no other answer to compare with")
         if as_text(other).strip() == answer.text.strip():
@@ -119,6 +129,11 @@ class Pairwise:
                 return order
             verdicts.append(order)
         return _combined(verdicts[0], verdicts[1], panel.model(self.model).name)
+
+    def _other(self, case: Case, panel: Panel) -> Json:
+        if self.against_run is not None:
+            return panel.others.get(self.against_run)
+        return case.target if self.against is None else case.inputs.get(self.against)
 
     async def _ask(
         self, first: str, second: str, answer: Answer, case: Case, panel: Panel

@@ -26,23 +26,26 @@ class Panel:
         models: by the name that a judge says; None: the evaluation's own `judge`.
         timeout_s: the deadline of each call, in seconds.
         conversation: what the model under test was asked in this case.
+        others: answers of other runs to this case, by the run's id.
 
     Attributes:
         usage: of all calls so far, those that failed included.
     """
 
-    __slots__ = ("_asked", "_models", "_timeout_s", "conversation", "usage")
+    __slots__ = ("_asked", "_models", "_timeout_s", "conversation", "others", "usage")
 
     def __init__(
         self,
         models: Mapping[str | None, Askable],
         timeout_s: float,
         conversation: Sequence[Message] = (),
+        others: Mapping[str, str] | None = None,
     ) -> None:
         self._models = models
         self._timeout_s = timeout_s
         self._asked: list[tuple[str | None, ChatRequest]] = []
         self.conversation = conversation
+        self.others = others or {}
         self.usage = Usage()
 
     @property

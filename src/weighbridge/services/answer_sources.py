@@ -6,13 +6,16 @@ from typing import Any
 
 from weighbridge import scorers as scorer_table
 from weighbridge.core.caller import Caller
-from weighbridge.core.json import JsonObject
+from weighbridge.core.evaluation import Evaluation
+from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.run import FINISHED, Run
+from weighbridge.datasets.frame import FrameIndex
 from weighbridge.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from weighbridge.scorers.base import Judge
 from weighbridge.spec import EvaluationSpec, parse_spec
 from weighbridge.store import evaluations, runs
+from weighbridge.store.datasets import find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import StoredEvaluation
 
@@ -88,6 +91,49 @@ class AnswerSources:
             taken_over |= {field: stored.spec.get(field) for field in ("prompt", "messages")}
         settled = parse_spec({**written, **taken_over})
         return settled, {"answers": {"run": run_id, "round": round_}}
+
+    async def opponents(
+        self, caller: Caller, evaluation: Evaluation, frame: FrameIndex | None
+    ) -> JsonObject:
+        """What tells the runs that scorers compare with, for the pin: id → round.
+
+        Args:
+            frame: of the evaluation's data set; None: not known yet, and not compared.
+
+        Raises:
+            InvalidFields: there is no such run, it has not ended, or it is about other data.
+        """
+        found: dict[str, Json] = {}
+        for place, one in enumerate(evaluation.scorers):
+            for run_id in scorer_table.against_runs([scorer_table.build(one)]):
+                field = f"scorers.{place}.{one.name}.against_run"
+                try:
+                    _, stored, round_ = await self._find(caller, run_id)
+                except (NotFound, Conflict) as error:
+                    raise InvalidFields([FieldProblem(field, error.message)]) from error
+                if problem := await self._differs(caller, stored, evaluation, frame):
+                    raise InvalidFields([FieldProblem(field, f"the run {run_id} {problem}")])
+                found[run_id] = round_
+        return found
+
+    async def _differs(
+        self,
+        caller: Caller,
+        theirs: StoredEvaluation,
+        evaluation: Evaluation,
+        frame: FrameIndex | None,
+    ) -> str | None:
+        """Why the answers of another evaluation are not about the same cases."""
+        async with self._store.begin() as connection:
+            data = await find_dataset(connection, caller.workspace_id, theirs.dataset_id)
+        if data is None:
+            return "has lost its data set"
+        if frame is not None and data.frame.sha256 != frame.sha256:
+            return f"is about other data ({theirs.dataset_id}): its answers are not to these cases"
+        epochs = parse_spec(theirs.spec).epochs
+        if epochs < evaluation.epochs:
+            return f"has {epochs} repeats of each case, and {evaluation.epochs} are asked for here"
+        return None
 
     async def scored_again(
         self, caller: Caller, run_id: str, changes: Mapping[str, Any]

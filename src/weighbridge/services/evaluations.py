@@ -102,6 +102,8 @@ class Evaluations:
         plan = plan_of(evaluation, dataset.frame.rows)
         versions = scorer_table.versions(evaluation.scorers)
         evaluation, judging = await self._judging(evaluation)
+        if opponents := await self._answers.opponents(caller, evaluation, dataset.frame):
+            judging = {**judging, "against": opponents}
         stored_spec = spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         for taken in ("cases", "where", "sample"):  # the data set that came of them is kept
             stored_spec.pop(taken, None)
@@ -203,7 +205,8 @@ class Evaluations:
         evaluation = spec.to_evaluation()
         for name in evaluation.models if answers is None else ():
             await self._identify(evaluation, name)
-        await self._judging(evaluation)
+        evaluation, _ = await self._judging(evaluation)
+        await self._answers.opponents(caller, evaluation, None)
         return plan_of(evaluation, await self._sources.count(caller, spec, evaluation, folder))
 
     async def warnings(self, spec: EvaluationSpec) -> tuple[str, ...]:
