@@ -157,6 +157,11 @@ def test_ties_do_not_count_as_evidence() -> None:
     assert found.p_value == compare_paired(a, b).p_value
 
 
+def test_one_case_that_differs_is_no_evidence() -> None:
+    found = compare_paired([0.5] * 100, [0.5] * 99 + [0.9])
+    assert (found.test, found.p_value) == ("permutation", 1.0)
+
+
 def test_skewed_differences_are_bootstrapped() -> None:
     random = np.random.default_rng(SEED)
     a = np.zeros(200)
