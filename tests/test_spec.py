@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.core.evaluation import Budget, Evaluation, PromptMessage, Reducer
+from weighbridge.core.evaluation import Budget, Evaluation, Precision, PromptMessage, Reducer
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.errors import InvalidFields
 from weighbridge.scorers import SCORERS
@@ -260,3 +260,33 @@ def test_the_json_schema_names_every_field_and_scorer() -> None:
     assert set(options["properties"]) == {"pattern", "group", "match", "ignore_case"}
     assert options["additionalProperties"] is False
     json.dumps(schema)
+
+
+def test_a_run_may_stop_when_it_knows_enough() -> None:
+    spec = {**SMALL, "id": "id", "scorers": ["exact"]}
+    stop = {"scorer": "exact", "half_width": 0.02}
+    assert parse_spec({**spec, "stop": stop}).to_evaluation().stop == Precision(
+        "exact", 0.02, 0.95, 30, 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("stop", "changes", "field", "said"),
+    [
+        ({"scorer": "exat"}, {}, "stop.scorer", "did you mean `exact`?"),
+        ({"half_width": 0}, {}, "stop.half_width", "greater than 0"),
+        ({"half_width": 2}, {}, "stop.half_width", "less than 0.5"),
+        ({"level": 95}, {}, "stop.level", "less than or equal"),
+        ({"min_case": 5}, {}, "stop.min_case", "there is no such field; did you mean `min_cases`?"),
+        ({}, {"epochs": 2}, "stop", "epochs: 1"),
+        ({}, {"cluster": "doc"}, "stop", "cluster"),
+        ({}, {"id": None}, "stop", "needs an `id` column"),
+        ({}, {"scorers": []}, "stop.scorer", "scorers: none"),
+    ],
+)
+def test_what_a_stop_cannot_be_is_said(
+    stop: dict[str, Any], changes: dict[str, Any], field: str, said: str
+) -> None:
+    whole = {"scorer": "exact", "half_width": 0.02, **stop}
+    found = problems(**{"id": "id", "scorers": ["exact"], "stop": whole, **changes})
+    assert said in found[field]

@@ -33,12 +33,14 @@ from weighbridge.core.evaluation import (
     Choose,
     Evaluation,
     GivenAnswers,
+    Precision,
     PromptMessage,
     Reducer,
 )
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.prompt import Template
+from weighbridge.core.suggest import did_you_mean
 from weighbridge.datasets.cases import BadRow, check_rows
 from weighbridge.datasets.rows import Row
 from weighbridge.datasets.selection import Condition, Selection
@@ -179,6 +181,27 @@ class SampleSpec(_Strict):
 
     n: int = Field(ge=1, description="How many.")
     seed: int = Field(default=0, ge=0, lt=2**63, description="The same seed, the same rows.")
+
+
+class StopSpec(_Strict):
+    """When enough is known, so that the run stops by itself."""
+
+    scorer: str = Field(min_length=1, max_length=64, description="Key of the scorer.")
+    half_width: float = Field(
+        gt=0,
+        lt=0.5,
+        description="Stop when the interval of its metric is within ± this (0.02: 2 points).",
+    )
+    level: float = Field(
+        default=0.95,
+        ge=0.5,
+        le=0.9999,
+        description="Confidence level of that interval, which holds however often it is looked at.",
+    )
+    min_cases: int = Field(default=30, ge=1, description="The fewest cases with a score.")
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="Of the random order in which cases are taken."
+    )
 
 
 class AnswersSpec(_Strict):
@@ -338,6 +361,11 @@ class EvaluationSpec(_Strict):
         default=120.0, gt=0, le=86_400, description="Seconds after which a call counts as failed."
     )
     limit: int | None = Field(default=None, ge=1, description="The most cases taken from the data.")
+    stop: StopSpec | None = Field(
+        default=None,
+        description="Stop when a metric is known well enough; cases are then taken in random "
+        "order.",
+    )
     cache: bool = Field(
         default=False,
         description="Whether a request that this workspace had answered before is taken from the "
@@ -401,6 +429,7 @@ class EvaluationSpec(_Strict):
             timeout_s=self.timeout,
             limit=self.limit,
             choose=self.choose.to_choose() if self.choose else None,
+            stop=Precision(**dict(self.stop)) if self.stop else None,
             answers=self.answers.to_answers() if self.answers else None,
             judge=self.judge,
             cache=self.cache,
@@ -447,6 +476,8 @@ class EvaluationSpec(_Strict):
             yield from self._contradictions_of_choose(self.choose)
         if self.answers is not None:
             yield from self._contradictions_of_answers(self.answers)
+        if self.stop is not None:
+            yield from self._contradictions_of_stop(self.stop)
         if self.target is None and (self.data or self.cases):  # else it is still taken from a run
             yield from _targets_missed(self.scorers)
 
@@ -487,6 +518,24 @@ class EvaluationSpec(_Strict):
                     yield (field,), "the cases are those of the run in `answers`: leave it out"
         elif self.epochs > 1:
             yield ("epochs",), "a column holds one answer to each case: leave it out"
+
+    def _contradictions_of_stop(self, stop: StopSpec) -> Iterator[tuple[Path, str]]:
+        scorers_ = _scorer_specs(self.scorers)
+        keys = [spec.key for spec in scorers_]
+        if stop.scorer not in keys:
+            hint = did_you_mean(stop.scorer, keys)
+            listed = ", ".join(keys) or "none"
+            yield ("stop", "scorer"), f"no scorer has this key{hint} (scorers: {listed})"
+        elif any(scorers.build(s).metric == "labels" for s in scorers_ if s.key == stop.scorer):
+            yield ("stop", "scorer"), "gives labels, and no metric that could be precise"
+        if self.epochs > 1:
+            yield ("stop",), "needs `epochs: 1`: repeats come after the last case, not before"
+        if self.cluster is not None:
+            yield ("stop",), "takes cases for independent: leave out `cluster`, or `stop`"
+        if self.answers is not None and self.answers.run is not None:
+            yield ("stop",), "the answers of a run cost nothing, and keep their order: leave it out"
+        elif self.id is None:
+            yield ("stop",), "needs an `id` column: cases are shuffled, and are known by their ids"
 
 
 def parse_spec(
@@ -658,4 +707,5 @@ _PARTS: dict[str, type[BaseModel]] = {
     "sample": SampleSpec,
     "answers": AnswersSpec,
     "choose": ChooseSpec,
+    "stop": StopSpec,
 }

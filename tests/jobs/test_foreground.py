@@ -13,8 +13,9 @@ from weighbridge.core.outcome import Status
 from weighbridge.core.run import RunState
 from weighbridge.errors import Conflict, OutOfSpace, Unavailable
 from weighbridge.jobs import foreground
-from weighbridge.jobs.execution import Execution, Stop
+from weighbridge.jobs.execution import Execution
 from weighbridge.jobs.foreground import run_in_foreground
+from weighbridge.jobs.stop import Stop
 from weighbridge.services.runs import Runs
 from weighbridge.store.outcomes import stream_outcomes
 from weighbridge.store.runs import take_ownership

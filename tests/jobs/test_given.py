@@ -14,8 +14,9 @@ from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Failed, Outcome, Record, Scored, Status, Ungraded
 from weighbridge.core.run import Run, RunState
 from weighbridge.errors import Conflict, InvalidFields, NotFound
-from weighbridge.jobs.execution import Execution, Stop
+from weighbridge.jobs.execution import Execution
 from weighbridge.jobs.foreground import run_in_foreground
+from weighbridge.jobs.stop import Stop
 from weighbridge.jobs.worker import Worker
 from weighbridge.providers.base import ChatRequest, Message
 from weighbridge.scorers.panel import Panel

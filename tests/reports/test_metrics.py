@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.core.evaluation import Reducer
+from weighbridge.core.evaluation import Precision, Reducer
 from weighbridge.core.outcome import Failed, Metric, Outcome, Scored, Status, Ungraded
 from weighbridge.reports.metrics import MetricsBuilder, reduce_scores
+from weighbridge.reports.precision import sequence_for
 from weighbridge.statistics import mean_interval, proportion_interval
 
 FAILED = Failed("timeout", "too slow")
@@ -225,3 +226,32 @@ def test_memory_does_not_grow_with_the_number_of_cases(by_cluster: bool, limit: 
     finally:
         tracemalloc.stop()
     assert peak < limit
+
+
+STOP = Precision("s", 0.1, level=0.9)
+
+
+def test_a_metric_that_may_stop_its_run_has_an_interval_that_may_be_looked_at() -> None:
+    values = [1.0, 1.0, 0.0] * 40
+    metric = metric_of([[Scored(value)] for value in values], stop=STOP)
+    sequence = sequence_for(STOP, binary=True)
+    sequence.add(values)
+    ends = sequence.interval()
+    assert (metric.method, metric.level, metric.n_scored) == ("sequential", 0.9, 120)
+    assert (metric.value, metric.low, metric.high) == pytest.approx((2 / 3, ends.low, ends.high))
+    wilson = proportion_interval(80, 120, 0.9)
+    assert wilson.low is not None
+    assert metric.low is not None
+    assert metric.low < wilson.low
+    other = metric_of([[Scored(value)] for value in values], stop=Precision("other", 0.1))
+    assert other.method == "wilson"
+    assert metric_of([[None]], stop=STOP).low is None
+
+
+def test_such_a_metric_takes_no_case_behind_one_that_is_missing() -> None:
+    builder = MetricsBuilder({"s": "accuracy", "t": "accuracy"}, total_cases=10, stop=STOP)
+    for position in (0, 1, 2, 4, 5):
+        right = {"s": Scored(1.0), "t": Scored(1.0)}
+        builder.add(position, 0, Status.SCORED, right if position != 1 else {})
+    watched, other = builder.finish()
+    assert (watched.n_scored, watched.n_ungraded, other.n_scored) == (2, 1, 4)

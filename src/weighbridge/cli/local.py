@@ -15,9 +15,10 @@ from weighbridge.cli.progress import Display, Snapshot, shown
 from weighbridge.cli.session import Session
 from weighbridge.core.run import FINISHED, Run, RunState
 from weighbridge.errors import Conflict, Invalid, InvalidFields, WeighbridgeError
-from weighbridge.jobs.execution import Execution, Stop
+from weighbridge.jobs.execution import Execution
 from weighbridge.jobs.foreground import OWNED_FOR_S, run_in_foreground, this_process
 from weighbridge.jobs.loading import LoadedRun, load_run
+from weighbridge.jobs.stop import Stop
 from weighbridge.services.evaluations import Owner, Reproduction
 
 INTERRUPT_GRACE_S = 5.0

@@ -33,6 +33,25 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Precision:
+    """When enough is known, so that a run stops by itself.
+
+    Attributes:
+        scorer: key of the scorer whose metric is wanted.
+        half_width: half the width that its interval may have at most.
+        level: confidence level of that interval, valid however often it is looked at.
+        min_cases: the fewest cases with a score.
+        seed: of the order in which cases are taken, which must be a random one.
+    """
+
+    scorer: str
+    half_width: float
+    level: float = 0.95
+    min_cases: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PromptMessage:
     """One message of the prompt.
 
@@ -107,6 +126,7 @@ class Evaluation:
         timeout_s: the most seconds one call may take before it counts as failed.
         limit: the most cases taken from the data set, None for all.
         choose: the model chooses among options by their likelihood; None: it answers in words.
+        stop: when enough is known; None: never before the last case.
         answers: where the answers are, when no model is asked for them; None: they are asked for.
         judge: the model that judges where a scorer names none; None: no scorer needs one.
         cache: whether replies are looked for among those that the workspace was given before.
@@ -130,6 +150,7 @@ class Evaluation:
     timeout_s: float = 120.0
     limit: int | None = None
     choose: Choose | None = None
+    stop: Precision | None = None
     answers: GivenAnswers | None = None
     judge: str | None = None
     cache: bool = False

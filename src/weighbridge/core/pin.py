@@ -94,6 +94,8 @@ def _determining(
     }
     if evaluation.choose is not None:
         determining["choose"] = asdict(evaluation.choose)
+    if evaluation.stop is not None:
+        determining["stop"] = asdict(evaluation.stop)
     if judging:
         determining["judging"] = judging
     return determining

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Metric
 from weighbridge.core.run import RunState
-from weighbridge.jobs.execution import Stop
 from weighbridge.jobs.loading import LoadedRun
+from weighbridge.jobs.stop import Stop
 from weighbridge.reports.breakdown import BreakdownBuilder
 from weighbridge.reports.corpus import CorpusBuilder
 from weighbridge.reports.metrics import MetricsBuilder
@@ -18,8 +18,8 @@ from weighbridge.store.outcomes import stream_scores
 from weighbridge.store.runs import move_run, store_report
 
 
-async def deliver(store: Store, loaded: LoadedRun) -> RunState:
-    """Every case has an outcome: make the report and finish the run.
+async def deliver(store: Store, loaded: LoadedRun, reason: str | None = None) -> RunState:
+    """Every case has an outcome, or enough of them have: make the report and finish the run.
 
     A run in which not one case was answered has failed; one in which some were has succeeded, and
     its report counts those that were not.
@@ -29,7 +29,7 @@ async def deliver(store: Store, loaded: LoadedRun) -> RunState:
         await move_run(connection, run_id, RunState.DELIVERING, round_=loaded.round)
     report = await make_report(store, loaded)
     failures = report.failures
-    state, reason = RunState.SUCCEEDED, None
+    state = RunState.SUCCEEDED
     if failures.total() and failures.total() == loaded.run.progress.total:
         message, count = failures.most_common(1)[0]
         state = RunState.FAILED
@@ -43,11 +43,15 @@ async def deliver(store: Store, loaded: LoadedRun) -> RunState:
 
 
 async def conclude(store: Store, loaded: LoadedRun, stop: Stop) -> None:
-    """The run was stopped: report what was done so far, and note why it ended.
+    """The run was stopped: report what was done so far, and note why it ended. A run that was
+    stopped because it knows enough has succeeded.
 
     A stop without a state leaves the run as it is: it goes on elsewhere, or later.
     """
     if stop.state is None:
+        return
+    if stop.state is RunState.SUCCEEDED:
+        await deliver(store, loaded, stop.reason)
         return
     async with store.begin() as connection:
         await move_run(connection, loaded.run.id, stop.state, stop.reason, round_=loaded.round)
@@ -81,6 +85,7 @@ async def make_report(store: Store, loaded: LoadedRun) -> MadeReport:
         epochs=evaluation.epochs,
         total_cases=loaded.plan.cases,
         clustered=evaluation.cluster_column is not None,
+        stop=evaluation.stop,
     )
     breakdown = BreakdownBuilder(loaded.scorers, vote_scales(loaded.scorers))
     corpus = CorpusBuilder(

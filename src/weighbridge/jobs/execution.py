@@ -16,8 +16,10 @@ from weighbridge.errors import WeighbridgeError
 from weighbridge.jobs.case_work import CaseWork
 from weighbridge.jobs.given import NOTHING, find_given
 from weighbridge.jobs.loading import LoadedRun
+from weighbridge.jobs.precision import PrecisionWatch
 from weighbridge.jobs.recorder import Recorder
 from weighbridge.jobs.spending import Spending
+from weighbridge.jobs.stop import Stop
 from weighbridge.store.datasets import read_segment
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import positions_done
@@ -26,20 +28,6 @@ HOPELESS_KINDS = frozenset({"unauthorized", "forbidden", "not_found"})
 HOPELESS_AFTER = 10
 CANCEL_GRACE_S = 0.4
 DRAIN_GRACE_S = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """Why a run stops before its cases are done.
-
-    Attributes:
-        state: what becomes of the run; None when it goes on elsewhere or later by itself (this
-            process shuts down).
-        reason: for people.
-    """
-
-    state: RunState | None
-    reason: str
 
 
 @dataclass(slots=True, eq=False)
@@ -73,7 +61,11 @@ class Execution:
             loaded.evaluation, loaded.model, loaded.scorers, loaded.judges, store.blobs
         )
         self._trace = loaded.trace
-        self._queue: asyncio.Queue[tuple[_Ticket, Case, Given]] = asyncio.Queue()
+        # What stops a run that knows enough counts in the order of the data: do the first first.
+        ordered = loaded.evaluation.stop is not None
+        self._queue: asyncio.Queue[tuple[int, _Ticket, Case, Given]] = (
+            asyncio.PriorityQueue() if ordered else asyncio.Queue()
+        )
         self._tickets: set[_Ticket] = set()
         self._pool: list[asyncio.Task[None]] = []
         self._abort: asyncio.TimerHandle | None = None
@@ -85,6 +77,9 @@ class Execution:
         self.failed = loaded.run.progress.failed
         self.ungraded = loaded.run.progress.ungraded
         self.spending = Spending(loaded.evaluation.budget, loaded.run.usage)
+        self._precision = _precision_watch(loaded)
+        self._catching_up = asyncio.Lock()
+        self._caught_up = False
         self.stopped: Stop | None = None
 
     async def __aenter__(self) -> "Execution":
@@ -133,6 +128,11 @@ class Execution:
         if len(done) == len(shard):
             return True
         self.check_budget()
+        if self._precision is not None:
+            async with self._catching_up:  # the shards after this one wait, to stay after it
+                if not self._caught_up:
+                    await self.look_at_precision()
+                    self._caught_up = True
         rows = await read_segment(self._store.blobs, loaded.dataset.frame, shard.segment)
         given = await find_given(self._store, loaded, shard, rows)
         if self.stopped is not None:  # meanwhile
@@ -143,7 +143,7 @@ class Execution:
             position = shard.start + offset
             if position not in done:
                 case = make_case(position, rows[offset], loaded.evaluation)
-                self._queue.put_nowait((ticket, case, given.get(position, NOTHING)))
+                self._queue.put_nowait((position, ticket, case, given.get(position, NOTHING)))
         self._grow_pool()
         await ticket.finished.wait()
         self._tickets.discard(ticket)
@@ -180,6 +180,22 @@ class Execution:
         if self.spending.exhausted and self.done < self.loaded.run.progress.total:
             self.stop(Stop(RunState.CANCELLED, "budget"), DRAIN_GRACE_S)
 
+    @property
+    def watches_precision(self) -> bool:
+        """Whether the run may stop when it knows enough."""
+        return self._precision is not None
+
+    async def look_at_precision(self) -> None:
+        """Stop if the rows, other processes' included, say enough."""
+        if self._precision is not None and self.stopped is None:
+            await self._precision.catch_up(self._store, self.loaded)
+            self._check_precision()
+
+    def _check_precision(self) -> None:
+        stop = self._precision.stop if self._precision is not None else None
+        if stop is not None and self.done < self.loaded.run.progress.total:
+            self.stop(stop, DRAIN_GRACE_S)
+
     def _grow_pool(self) -> None:
         wanted = min(self.loaded.evaluation.concurrency, self._queue.qsize() + self.in_flight)
         while len(self._pool) < wanted:
@@ -189,7 +205,7 @@ class Execution:
         queue, work, recorder, slots = self._queue, self._work, self._recorder, self._slots
         trace = self._trace
         while True:
-            ticket, case, given = await queue.get()
+            _, ticket, case, given = await queue.get()
             self.in_flight += 1
             try:
                 async with slots:
@@ -230,6 +246,9 @@ class Execution:
                 break
         self.spending.add(record.usage)
         self.check_budget()
+        if self._precision is not None:
+            self._precision.note(record)
+            self._check_precision()
 
     def _note_failure(self, record: Record) -> None:
         failure = record.failure
@@ -259,6 +278,13 @@ class Execution:
     def _release_tickets(self) -> None:
         for ticket in self._tickets:
             ticket.finished.set()
+
+
+def _precision_watch(loaded: LoadedRun) -> PrecisionWatch | None:
+    wanted = loaded.evaluation.stop
+    if wanted is None:
+        return None
+    return PrecisionWatch(wanted, binary=loaded.scorers[wanted.scorer].metric == "accuracy")
 
 
 def _with_what_was_spent(record: Record, given: Given) -> Record:

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from weighbridge.core.run import RunState
 from weighbridge.errors import Conflict, Unavailable
 from weighbridge.jobs.delivery import conclude, deliver
-from weighbridge.jobs.execution import Execution, Stop
+from weighbridge.jobs.execution import Execution
 from weighbridge.jobs.loading import LoadedRun
+from weighbridge.jobs.stop import Stop
 from weighbridge.jobs.watch import Watch
 from weighbridge.store.engine import Store
 from weighbridge.store.runs import move_run, read_state, take_ownership

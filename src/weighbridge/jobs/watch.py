@@ -5,7 +5,8 @@ import logging
 
 from weighbridge.core.run import FINISHED, RunState
 from weighbridge.errors import WeighbridgeError
-from weighbridge.jobs.execution import Execution, Stop
+from weighbridge.jobs.execution import Execution
+from weighbridge.jobs.stop import Stop
 from weighbridge.store.engine import Store
 from weighbridge.store.runs import find_run, states_of
 
@@ -60,8 +61,11 @@ class Watch:
                 execution.stop(Stop(state, f"it is {state}"))
             elif round_ != execution.loaded.round:
                 execution.stop(Stop(RunState.CANCELLED, "it was cancelled and queued again"))
-            elif execution.spending.limited:
-                await self._look_at_spending(execution)
+            else:
+                if execution.spending.limited:
+                    await self._look_at_spending(execution)
+                if execution.watches_precision:
+                    await execution.look_at_precision()
 
     async def _look_at_spending(self, execution: Execution) -> None:
         run = execution.loaded.run

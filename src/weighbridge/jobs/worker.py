@@ -18,9 +18,10 @@ from typing import IO, Any, TypeVar
 from weighbridge.core.run import FINISHED, RunState
 from weighbridge.errors import Conflict, OutOfSpace, Unavailable, WeighbridgeError
 from weighbridge.jobs.delivery import conclude, deliver
-from weighbridge.jobs.execution import Execution, Stop
+from weighbridge.jobs.execution import Execution
 from weighbridge.jobs.loading import load_run
 from weighbridge.jobs.queue import Queue, queue_database_url
+from weighbridge.jobs.stop import Stop
 from weighbridge.jobs.watch import Watch
 from weighbridge.providers.model import Models
 from weighbridge.store import runs, workers

@@ -8,9 +8,11 @@ from typing import Literal
 
 import xxhash
 
-from weighbridge.core.evaluation import Reducer
+from weighbridge.core.evaluation import Precision, Reducer
 from weighbridge.core.outcome import Metric, Outcome, Scored, Status, Ungraded
+from weighbridge.reports.precision import SEQUENTIAL, sequence_for
 from weighbridge.statistics import (
+    ConfidenceSequence,
     Interval,
     clustered_mean_interval,
     clustered_proportion_interval,
@@ -51,6 +53,9 @@ class MetricsBuilder:
         total_cases: cases of the run.
         level: confidence level of the intervals.
         clustered: whether the evaluation names a cluster column.
+        stop: what the run may have been stopped by: that metric is then of the cases before the
+            first that is missing, and its interval one that holds in spite of having been looked
+            at (`reports.precision`).
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class MetricsBuilder:
         total_cases: int,
         level: float = 0.95,
         clustered: bool = False,
+        stop: Precision | None = None,
     ) -> None:
         self._tallies = [_Tally(key, kind, clustered) for key, kind in scorers.items()]
         self._reducer = reducer
@@ -71,6 +77,9 @@ class MetricsBuilder:
         self._clustered = clustered
         self._last = (-1, -1)
         self._cluster = 0
+        for tally in self._tallies:
+            if stop is not None and tally.key == stop.scorer:
+                tally.watch(sequence_for(stop, binary=scorers[tally.key] == "accuracy"))
 
     def add(
         self,
@@ -98,6 +107,9 @@ class MetricsBuilder:
             if position < last_position:
                 raise ValueError(f"case {position} came after case {last_position}")
             self._close_case()
+            if position != last_position + 1:
+                for tally in self._tallies:
+                    tally.gap()
             if self._clustered:
                 self._cluster = cluster_number(position, cluster)
         elif epoch <= last_epoch:
@@ -136,8 +148,8 @@ class _Tally:
     """Running sums of one scorer, and what is known of the case at hand."""
 
     __slots__ = (
-        "_binary", "_clusters", "_kind", "_mean", "_n", "_ones", "_squares", "_values",
-        "case_failed", "case_ungraded", "failed", "key", "scores", "ungraded",
+        "_binary", "_clusters", "_kind", "_mean", "_n", "_ones", "_over", "_sequence", "_squares",
+        "_values", "case_failed", "case_ungraded", "failed", "key", "scores", "ungraded",
     )  # fmt: skip
 
     def __init__(self, key: str, kind: MetricKind, clustered: bool) -> None:
@@ -151,9 +163,23 @@ class _Tally:
         self._mean = self._squares = 0.0
         self._values = array("d") if clustered else None
         self._clusters = array("Q")
+        self._sequence: ConfidenceSequence | None = None
+        self._over = False
+
+    def watch(self, sequence: ConfidenceSequence) -> None:
+        """Report this interval, which takes no case behind one that is missing."""
+        self._sequence = sequence
+
+    def gap(self) -> None:
+        """A case is missing."""
+        self._over = self._sequence is not None
 
     def take(self, value: float, cluster: int) -> None:
         """Add the score of one case; mean and squared deviations by Welford (1962)."""
+        if self._over:
+            return
+        if self._sequence is not None and not self._watched(self._sequence, value):
+            self._sequence = None
         self._n += 1
         step = value - self._mean
         self._mean += step / self._n
@@ -172,6 +198,8 @@ class _Tally:
             counts = (self._n, total, self.failed, self.ungraded)
             return Metric("labels", self.key, None, None, None, level, "none", *counts)
         interval = self._interval(level)
+        if self._sequence is not None:
+            level = self._sequence.level
         value = None
         if self._n:
             value = self._ones / self._n if self._binary else self._mean
@@ -189,7 +217,21 @@ class _Tally:
             n_ungraded=self.ungraded,
         )
 
+    def _watched(self, sequence: ConfidenceSequence, value: float) -> bool:
+        try:
+            sequence.add([value])
+        except ValueError:  # the run was stopped by this score: there is no interval for such
+            return False
+        return True
+
     def _interval(self, level: float) -> Interval:
+        if self._sequence is not None:
+            ends = self._sequence.interval()
+            return (
+                Interval(ends.low, ends.high, SEQUENTIAL)
+                if self._n
+                else Interval(None, None, SEQUENTIAL)
+            )
         if self._n == 0:
             method = "wilson" if self._binary else "t"
             return Interval(None, None, "clustered" if self._values is not None else method)

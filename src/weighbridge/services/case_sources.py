@@ -28,7 +28,8 @@ class CaseSources:
     async def take(
         self, caller: Caller, spec: EvaluationSpec, evaluation: Evaluation, folder: Path | None
     ) -> Dataset:
-        """The data set that holds exactly the rows to be evaluated, all of them looked at.
+        """The data set that holds exactly the rows to be evaluated, all of them looked at, in the
+        order in which they are to be taken.
 
         Args:
             folder: where a file is looked for; None: files cannot be named.
@@ -36,6 +37,15 @@ class CaseSources:
         Raises:
             Invalid: there is no such data, or it lacks what the evaluation needs.
         """
+        dataset = await self._take(caller, spec, evaluation, folder)
+        if evaluation.stop is None:
+            return dataset
+        # A run that stops when it knows enough must not have begun with the easy cases.
+        return await self._datasets.shuffle(caller, dataset, evaluation.stop.seed)
+
+    async def _take(
+        self, caller: Caller, spec: EvaluationSpec, evaluation: Evaluation, folder: Path | None
+    ) -> Dataset:
         selection = spec.selection()
         # What is selected from is kept as it is; only what is selected must suit the evaluation.
         check = None if selection else lambda rows: check_rows(rows, evaluation)

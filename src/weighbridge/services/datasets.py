@@ -20,6 +20,7 @@ from weighbridge.datasets.cases import check_rows
 from weighbridge.datasets.frame import SEGMENT, FrameIndex, write_frame
 from weighbridge.datasets.readers import open_rows
 from weighbridge.datasets.selection import Selection
+from weighbridge.datasets.shuffle import shuffled
 from weighbridge.errors import Invalid, NotFound, OutOfSpace
 from weighbridge.store import datasets
 from weighbridge.store.datasets import Dataset
@@ -207,6 +208,22 @@ class Datasets:
             lambda rows: check_rows(rows, evaluation),
             parent_id=dataset.id,
             selection=selection.written,
+        )
+
+    async def shuffle(self, caller: Caller, dataset: Dataset, seed: int) -> Dataset:
+        """The same rows in random order, as a data set of its own that knows where it came from.
+        One that was shuffled with this seed is the one that is wanted."""
+        how: JsonObject = {"shuffled": seed}
+        if dataset.selection == how:
+            return dataset
+        reading = _Reading(self._store, dataset, asyncio.get_running_loop())
+        return await self._keep(
+            caller,
+            f"{dataset.name}, shuffled",
+            lambda: shuffled(reading.rows(), dataset.frame.size, seed, self._store.folder),
+            None,
+            parent_id=dataset.id,
+            selection=how,
         )
 
     async def rows(self, dataset: Dataset) -> AsyncIterator[dict[str, Any]]:

@@ -12,13 +12,13 @@ from weighbridge.core.policy import AGAINST_BASELINE, Limit, Policy, Rule, Verdi
 from weighbridge.core.run import FINISHED, RunState
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.errors import Conflict, FieldProblem, InvalidFields
+from weighbridge.reports.precision import SEQUENTIAL
 from weighbridge.services.comparisons import nothing_in_common
 from weighbridge.services.remarks import remarks, remarks_of_one
 from weighbridge.services.runs import Runs
 from weighbridge.services.scores import ScoredRun, Scores
 from weighbridge.store.engine import Store
 
-SEQUENTIAL = "sequential"
 _FAILED = 2  # in `RunScores.states`
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from weighbridge.core.evaluation import Evaluation
-from weighbridge.core.run import FINISHED
+from weighbridge.core.run import FINISHED, RunState
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.services.scores import ScoredRun
 
@@ -27,6 +27,7 @@ _PARTS: tuple[tuple[str, str], ...] = (
     ("epochs", "epochs"),
     ("reducer", "reducer"),
     ("limit", "limit"),
+    ("stop", "stop"),
 )
 
 
@@ -87,6 +88,12 @@ def _unfinished(run: ScoredRun) -> Iterator[str]:
             f"{run.id} is {stored.state}: {done}; an interval that is looked at again and again "
             "until it pleases is none"
         )
+    elif stored.state is RunState.SUCCEEDED and run.evaluation.stop is not None:
+        if stored.progress.done < stored.progress.total:
+            yield (
+                f"{run.id} was stopped when its {run.evaluation.stop.scorer} was precise enough "
+                f"({done}); intervals and tests of differences take no account of that"
+            )
     elif stored.progress.done < stored.progress.total:
         reason = f" ({stored.reason})" if stored.reason else ""
         yield f"{run.id} is {stored.state}{reason}: {done}, and perhaps not the typical ones"

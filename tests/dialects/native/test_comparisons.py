@@ -78,3 +78,30 @@ async def test_what_cannot_be_compared_is_a_problem(
     stranger = await make_client(workspace="elsewhere")
     problem(await stranger.get("/compare", params=both), 404)
     problem(await stranger.get("/compare/flips", params={"a": a, "b": b, "scorer": "exact"}), 404)
+
+
+async def test_a_worker_stops_a_run_that_knows_enough_and_reproducing_it_shuffles_no_more(
+    client: httpx2.AsyncClient, services: Services
+) -> None:
+    cases = [{"id": f"c{n}", "q": f"{n}", "answer": f"{n}"} for n in range(1_500)]
+    stop = {"scorer": "exact", "half_width": 0.05}
+    async with working(services):
+        started = await start(client, cases=cases, id="id", stop=stop)
+        run = await ended(client, started["runs"][0]["id"])
+        again = (await client.post(f"/runs/{run['id']}/reproduce")).json()
+        copy = await ended(client, again["run"]["id"])
+    assert (run["status"], run["reason"].split(":")[0]) == ("succeeded", "precise enough")
+    [metric] = run["metrics"]
+    assert (metric["method"], metric["n_total"]) == ("sequential", 1_500)
+    assert metric["n_scored"] <= run["progress"]["done"] < 1_500
+    assert copy["pin"] == run["pin"]
+    assert copy["evaluation"]["dataset_id"] == run["evaluation"]["dataset_id"]
+    dataset = (await client.get(f"/datasets/{run['evaluation']['dataset_id']}")).json()
+    assert dataset["name"].endswith(", shuffled")
+    shown = await client.get("/compare", params=[("run", run["id"]), ("run", copy["id"])])
+    assert any("was stopped when its exact" in warning for warning in shown.json()["warnings"])
+    policy = {"rules": [{"metric": "exact", "min": 0.5, "level": 0.99}]}
+    gate = (await client.post("/gate", json={"policy": policy, "run": run["id"]})).json()
+    check = gate["checks"][1]
+    assert (gate["verdict"], check["method"], check["level"]) == ("PASS", "sequential", 0.95)
+    assert (check["low"], check["high"]) == (metric["low"], metric["high"])
