@@ -144,7 +144,7 @@ KINDS = ("normal", "graded, skewed", "rubric of 1 to 5", "seconds, long tail")
 
 
 def means() -> None:
-    """t / bootstrap t: 4,000 and 1,000 simulated runs; at n = 500 and 2,000 the bootstrap has 200."""
+    """t / bootstrap t: 4,000 and 1,000 simulated runs; from n = 500 on the bootstrap has 200."""
     rows = []
     for n in SIZES:
         row = [f"{n:,}"]
