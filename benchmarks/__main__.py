@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.figures import failures, kills, latency, memory, start_up, throughput
+from benchmarks.reports import reports
 
 FIGURES = {
     "throughput": throughput,
@@ -14,6 +15,7 @@ FIGURES = {
     "kills": kills,
     "failures": failures,
     "start-up": start_up,
+    "reports": reports,
 }
 
 
@@ -21,14 +23,21 @@ def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description="The figures of docs/benchmarks.md")
     parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(FIGURES))
-    names = parser.parse_args().figures or list(FIGURES)
+    parser.add_argument(
+        "--cases", type=int, default=1_000_000, help="of `reports`, in each run; 1,000,000"
+    )
+    given = parser.parse_args()
+    names = given.figures or list(FIGURES)
     unknown = set(names) - set(FIGURES)
     if unknown:
         parser.error(f"no figure {', '.join(sorted(unknown))}; there are: {', '.join(FIGURES)}")
     folder = Path(tempfile.mkdtemp(prefix="weighbridge-bench-"))
     try:
         for name in names:
-            FIGURES[name](folder)
+            if name == "reports":
+                reports(folder, given.cases)
+            else:
+                FIGURES[name](folder)
     finally:
         shutil.rmtree(folder)
 

@@ -5,10 +5,10 @@ import math
 import pytest
 
 from weighbridge.core.outcome import Answer, Failed, Outcome, Record, Scored, Status, Ungraded
-from weighbridge.core.shard import Shard
+from weighbridge.core.shard import Plan, Shard
 from weighbridge.store import scores
 from weighbridge.store.engine import Store
-from weighbridge.store.outcomes import record_group
+from weighbridge.store.outcomes import keep_aside, record_group
 from weighbridge.store.scores import GradesRow, stream_grades
 
 SHARD = Shard(0, 0, 0, 0, 256)
@@ -71,3 +71,10 @@ async def test_other_workspaces_and_runs_are_not_seen(store: Store) -> None:
     await written(store, record(0, s=Scored(1.0)))
     assert [page async for page in stream_grades(store, "other", "run", ["s"])] == [[]]
     assert [page async for page in stream_grades(store, "ws", "other", ["s"])] == [[]]
+
+
+async def test_cases_that_are_to_be_done_again_are_not_seen(store: Store) -> None:
+    await written(store, record(0, s=Scored(1.0)), record(1, s=Ungraded("no")))
+    async with store.begin() as connection:
+        await keep_aside(connection, "ws", "run", Plan(256, 1, 256), {Status.UNGRADED})
+    assert [row.position for row in await read(store, "s")] == [0]

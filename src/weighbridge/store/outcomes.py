@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     RowMapping,
+    Text,
     and_,
     cast,
     delete,
@@ -49,6 +50,7 @@ KEPT = "kept"
 """The kind of a row whose case is to be done again: an answer in it is not asked for again, and
 what it cost stays counted."""
 PAGE = 500
+SCORES_PAGE = 2_000
 _LOOKED_UP = 1_000
 _Item = TypeVar("_Item")
 _IS_DONE = outcomes.c.kind == ASKED
@@ -329,7 +331,7 @@ async def stream_outcomes(store: Store, workspace_id: str, run_id: str) -> Async
         after = (page[-1].position, page[-1].epoch)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a million of them are made, in a third of the time
 class ScoresRow:
     """What a report needs of an outcome row.
 
@@ -357,19 +359,20 @@ async def stream_scores(
             columns.epoch,
             columns.status,
             columns.cluster,
-            columns.scores,
+            # As text: parsed here it takes half as long as within SQLAlchemy's types.
+            cast(columns.scores, Text).label("scores"),
             columns.failure,
         )
         .where(columns.run_id == run_id, columns.workspace_id == workspace_id, _IS_DONE)
         .order_by(columns.position, columns.epoch)
-        .limit(PAGE)
+        .limit(SCORES_PAGE)
     )
     page = query
     while True:
         async with store.begin() as connection:
             rows = (await connection.execute(page)).all()
         yield [_to_scores(*row) for row in rows]
-        if len(rows) < PAGE:
+        if len(rows) < SCORES_PAGE:
             return
         last = (rows[-1].position, rows[-1].epoch)
         page = query.where(tuple_(columns.position, columns.epoch) > last)
@@ -380,12 +383,12 @@ def _to_scores(
     epoch: int,
     status: str,
     cluster: str | None,
-    scores: Mapping[str, Mapping[str, Any]],
+    scores: str,
     failure: Mapping[str, Any] | None,
 ) -> ScoresRow:
     if failure is not None:
         return ScoresRow(position, epoch, Status.FAILED, cluster, None, _to_failure(failure))
-    found = {key: _to_outcome(stored) for key, stored in scores.items()}
+    found = {key: _to_outcome(stored) for key, stored in orjson.loads(scores).items()}
     return ScoresRow(position, epoch, Status(status), cluster, found, None)
 
 

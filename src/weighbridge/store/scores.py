@@ -16,7 +16,7 @@ from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import ASKED
 from weighbridge.store.tables import outcomes
 
-PAGE = 5_000
+PAGE = 2_000
 
 
 @dataclass(slots=True)
