@@ -226,9 +226,11 @@ async def main() -> None:
     parser.add_argument("--model", metavar="NAME=FILE", help="a language model in a GGUF file")
     parser.add_argument("--most", type=int, default=60, help="texts a trial, for --model")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tasks", nargs="*", type=Task, default=list(Task))
     arguments = parser.parse_args()
     wheels = Wheels(arguments.wheels)
-    found = apart(wheels, trials(wheels))
+    wanted = [trial for trial in trials(wheels) if trial.task in arguments.tasks]
+    found = apart(wheels, wanted)
     print("| task | texts | n | AUC | decided | right of those decided |")
     print("|---|---|---|---|---|---|")
     if not arguments.model:

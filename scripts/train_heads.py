@@ -61,7 +61,7 @@ class Recipe:
 
 
 _HARMLESS = (
-    *("truthfulqa", "openbookqa", "hellaswag", "piqa", "siqa", "mmlu", "medqa", "boolq-passages"),
+    *("truthfulqa", "openbookqa", "hellaswag", "mmlu", "medqa", "boolq-passages"),
     *("boolq", "nq", "bbq", "s-labs-benign", "neuralchemy-benign", "own-requests"),
 )
 

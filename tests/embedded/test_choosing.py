@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from math import log
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighbridge.core.outcome import Usage
@@ -41,6 +41,7 @@ class Biased:
         return Reply(request.labels[0], "stop", Usage(), None, tuple(logprobs))
 
 
+@settings(deadline=None)
 @given(factor=st.floats(1e-4, 1e4))
 async def test_a_habit_of_any_strength_is_taken_out(factor: float) -> None:
     model, choice = Biased(factor), CalibratedChoice()

@@ -1,11 +1,13 @@
 """The classifiers' files, and how they are asked."""
 
 import itertools
+import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weighbridge.embedded.classifier import classifier
@@ -37,6 +39,7 @@ def test_asking_agrees_with_the_features_it_was_fitted_to(name: str) -> None:
     assert found.probabilities(texts) == pytest.approx(wanted.tolist(), abs=1e-5)
 
 
+@settings(deadline=None)  # the first reads the table of words
 @given(st.text(max_size=200))
 def test_a_probability_is_one_whatever_the_text(text: str) -> None:
     (probability,) = classifier("harm").probabilities([text])
@@ -66,3 +69,17 @@ def test_a_thousand_texts_take_a_moment() -> None:
     started = time.process_time()
     classifier("harm").probabilities(texts)
     assert time.process_time() - started < 1.0
+
+
+def test_the_files_say_what_they_said_when_the_figures_were_measured() -> None:
+    kept = json.loads(Path(__file__).with_name("probabilities.json").read_text())
+    assert sorted(kept) == NAMES
+    for name, sentences in kept.items():
+        found = classifier(name).probabilities(list(sentences))
+        assert found == pytest.approx(list(sentences.values()), abs=2e-4), name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_with_the_figures_is_about_these_very_files(name: str) -> None:
+    page = Path(__file__).parents[2] / "docs" / "judges.md"
+    assert f"`{classifier(name).sha256}`" in page.read_text()
