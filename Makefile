@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TEST_PROCESSES ?= 2
 
 .PHONY: install demo serve test test-slow lint types docs bench clean
 
@@ -24,7 +25,7 @@ serve: install  ## the server on 127.0.0.1:8080, with the demo's data to look at
 	$(BIN)/weighbridge serve --data .demo-data
 
 test: install
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" -n $(TEST_PROCESSES) --dist loadfile
 
 test-slow: install  ## kill -9 at 20 moments, and other stories that take minutes
 	$(BIN)/python -m pytest -q -m slow

@@ -172,10 +172,10 @@ async def test_a_database_that_is_away_for_a_moment_ends_no_run(
     away = iter([True, True, False])
     monkeypatch.setattr(worker_module, "WAIT_S", 0.01)
 
-    async def load(*arguments: object) -> LoadedRun:
+    async def load(*arguments: Any, **options: Any) -> LoadedRun:
         if next(away, False):
             raise Unavailable("the database restarts")
-        return await load_run(*arguments)  # type: ignore[arg-type]
+        return await load_run(*arguments, **options)
 
     monkeypatch.setattr(worker_module, "load_run", load)
     run_id = await bench.queue()
