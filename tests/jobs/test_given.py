@@ -99,6 +99,11 @@ async def start(bench: Bench, **fields: Any) -> str:
     return started.runs[0].id
 
 
+async def judged(bench: Bench, cases: int, **fields: Any) -> str:
+    """Accept an evaluation whose judge is the bench's model; the id of its run."""
+    return await bench.queue(cases, judge="fake", **fields)
+
+
 async def rescored(bench: Bench, run_id: str, **changes: Any) -> str:
     started = await evaluations(bench).rescore(bench.caller, run_id, changes)
     return started.runs[0].id
@@ -168,7 +173,7 @@ async def test_a_case_without_an_answer_has_failed_and_is_not_wrong(bench: Bench
 async def test_scoring_a_run_again_asks_judges_and_not_the_model(
     bench: Bench, oracle: Oracle
 ) -> None:
-    first = await bench.queue(3, epochs=2, scorers=["opinion"])
+    first = await judged(bench, 3, epochs=2, scorers=["opinion"])
     before = await execute(bench, first)
     assert asked(bench) == {"answer": 6, "verdict": 6}
     oracle.verdict = "no"
@@ -192,7 +197,7 @@ async def test_scoring_a_run_again_asks_judges_and_not_the_model(
 
 
 async def test_other_scorers_may_be_named(bench: Bench, oracle: Oracle) -> None:
-    first = await bench.queue(2, scorers=["opinion"])
+    first = await judged(bench, 2, scorers=["opinion"])
     await execute(bench, first)
     asked(bench)
     run = await execute(bench, await rescored(bench, first, scorers=[{"f1": {}}]))
@@ -204,7 +209,7 @@ async def test_other_scorers_may_be_named(bench: Bench, oracle: Oracle) -> None:
 async def test_another_judge_takes_the_place_of_the_one_that_was_named(
     bench: Bench, oracle: Oracle
 ) -> None:
-    first = await bench.queue(2, scorers=[{"opinion": {"model": "old"}, "as": "fine"}, "exact"])
+    first = await judged(bench, 2, scorers=[{"opinion": {"model": "old"}, "as": "fine"}, "exact"])
     await execute(bench, first)
     started = await evaluations(bench).rescore(bench.caller, first, {"judge": "new"})
     assert started.evaluation.spec["judge"] == "new"
@@ -255,7 +260,7 @@ async def test_cases_that_the_run_failed_or_never_did_stay_failed_at_no_cost(
     bench: Bench, oracle: Oracle
 ) -> None:
     oracle.broken = frozenset({"question 1"})
-    first = await bench.queue(4, scorers=["opinion"], concurrency=1, budget={"tokens": 40})
+    first = await judged(bench, 4, scorers=["opinion"], concurrency=1, budget={"tokens": 40})
     assert (await execute(bench, first)).state is RunState.CANCELLED
     done = {record.position for record in await records(bench, first)}
     assert done == {0, 1, 2}
@@ -285,10 +290,10 @@ async def test_an_answer_that_the_run_has_got_since_is_found_by_a_retry(
 async def test_a_worker_scores_given_answers_too_and_a_run_of_them_resumes(
     bench: Bench, oracle: Oracle
 ) -> None:
-    first = await bench.queue(300, scorers=["exact"], concurrency=64)
+    first = await judged(bench, 300, scorers=["exact"], concurrency=64)
     await execute(bench, first)
     asked(bench)
-    second = await rescored(bench, first, scorers=["opinion"])
+    second = await rescored(bench, first, scorers=["opinion"], judge="fake")
     loaded = await bench.load(second)
     async with Execution(loaded, bench.store) as execution:
         assert await execution.do_shard(loaded.plan[0])
@@ -312,7 +317,7 @@ async def test_retrying_a_failed_judge_keeps_the_answer_and_the_other_verdicts(
     bench: Bench, oracle: Oracle
 ) -> None:
     oracle.verdict = None
-    run_id = await bench.queue(2, scorers=["exact", "opinion"])
+    run_id = await judged(bench, 2, scorers=["exact", "opinion"])
     before = await execute(bench, run_id)
     assert before.progress.failed == 2
     asked(bench)
@@ -346,7 +351,7 @@ async def test_a_stop_in_the_middle_of_a_retry_loses_no_answer(
     bench: Bench, oracle: Oracle
 ) -> None:
     oracle.verdict = None
-    run_id = await bench.queue(3, scorers=["opinion"], concurrency=1)
+    run_id = await judged(bench, 3, scorers=["opinion"], concurrency=1)
     await execute(bench, run_id)
     oracle.verdict = "yes"
     runs = Runs(bench.store)
@@ -375,7 +380,7 @@ async def test_ungraded_cases_are_scored_again_only_when_that_is_wanted(
     bench: Bench, oracle: Oracle
 ) -> None:
     oracle.verdict = "perhaps"
-    run_id = await bench.queue(2, scorers=["opinion"])
+    run_id = await judged(bench, 2, scorers=["opinion"])
     await execute(bench, run_id)
     runs = Runs(bench.store)
     with pytest.raises(Conflict, match=r"no case .* has failed"):
@@ -394,7 +399,7 @@ async def test_a_retried_judge_that_fails_again_leaves_the_answer_for_the_next_t
     bench: Bench, oracle: Oracle
 ) -> None:
     oracle.verdict = None
-    run_id = await bench.queue(1, scorers=["opinion"])
+    run_id = await judged(bench, 1, scorers=["opinion"])
     await execute(bench, run_id)
     for _ in range(2):
         await Runs(bench.store).retry_failed(bench.caller, run_id)

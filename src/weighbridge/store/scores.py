@@ -69,14 +69,14 @@ async def stream_grades(
             columns.run_id == run_id,
             columns.workspace_id == workspace_id,
             columns.kind == ASKED,
-            columns.position > after,
         )
         .order_by(columns.position, columns.epoch)
         .limit(PAGE)
     )
     if until is not None:
         query = query.where(columns.position <= until)
-    page = query
+    # Each page has one lower bound: with two, SQLite would begin every page at the lower of them.
+    page = query.where(columns.position > after)
     grades_of = _reader(scorers)
     while True:
         async with store.begin() as connection:
