@@ -143,6 +143,16 @@ async def test_scorers_can_be_chosen_and_must_be_there(bench: Bench) -> None:
         await compared(bench, a, await bench.ran(cases=3, scorers=["choice"]))
 
 
+async def test_labels_without_a_reference_are_nothing_to_compare(bench: Bench) -> None:
+    labels = {"classify": {"labels": ["a", "b"], "compare": False}, "as": "kind"}
+    runs = [await bench.queue(cases=3, scorers=["exact", labels]) for _ in range(2)]
+    for run_id in runs:
+        await _executed(bench, run_id)
+    assert (await compared(bench, *runs)).scorers == ("exact",)
+    with pytest.raises(Invalid, match=r"has no scorer `kind` .*\(it has: exact\)"):
+        await compared(bench, *runs, scorers=["kind"])
+
+
 async def test_what_cannot_be_compared_is_refused(bench: Bench) -> None:
     a = await bench.ran(cases=3)
     with pytest.raises(Invalid, match="2 to 20 runs"):

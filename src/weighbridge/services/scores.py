@@ -42,8 +42,13 @@ class ScoredRun:
 
     @property
     def scorers(self) -> tuple[str, ...]:
-        """Keys of its scorers, in the order of the evaluation."""
-        return tuple(spec.key for spec in self.evaluation.scorers)
+        """Keys of its scorers, in the order of the evaluation, but for those that give labels and
+        no number that could be compared."""
+        return tuple(
+            spec.key
+            for spec in self.evaluation.scorers
+            if scorer_table.build(spec).metric != "labels"
+        )
 
     @property
     def judges(self) -> tuple[str, ...]:
