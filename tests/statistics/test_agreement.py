@@ -58,7 +58,7 @@ def test_weighted_kappa_forgives_near_misses() -> None:
 
 @pytest.mark.parametrize("n", [60, 400])
 def test_the_interval_of_kappa_covers_the_truth(n: int) -> None:
-    random, rounds, covered = np.random.default_rng(SEED), 1000, 0
+    random, rounds, covered = np.random.default_rng(SEED), 300, 0
     shares = np.array([0.5, 0.08, 0.07, 0.35])
     chance = 0.58 * 0.57 + 0.42 * 0.43
     truth = (0.85 - chance) / (1 - chance)

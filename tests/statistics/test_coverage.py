@@ -68,7 +68,7 @@ def insignificant(pairs: int, won: int) -> bool:
     [(100, 0.1, 0.0), (100, 0.3, 0.1), (500, 0.05, 0.0), (500, 0.1, 0.05), (2000, 0.05, 0.04)],
 )
 def test_tango_covers_95_percent_within_1(n: int, discordance: float, difference: float) -> None:
-    rounds = 10_000
+    rounds = 5_000
     shares = [(discordance - difference) / 2, (discordance + difference) / 2, 1 - discordance]
     drawn = np.random.default_rng(SEED).multinomial(n, shares, rounds)
     tables, times = np.unique(drawn, axis=0, return_counts=True)
@@ -77,7 +77,7 @@ def test_tango_covers_95_percent_within_1(n: int, discordance: float, difference
     assert share == pytest.approx(0.95, abs=0.01 + error(rounds))
 
 
-@pytest.mark.parametrize("n", [20, 100, 300])
+@pytest.mark.parametrize("n", [20, 100, 200])
 @pytest.mark.parametrize("discordance", [0.02, 0.1, 0.4])
 def test_mcnemar_finds_what_is_not_there_in_at_most_5_percent(n: int, discordance: float) -> None:
     """Exact, over the number of discordant pairs and who won them. With 25 of them or more it errs
@@ -176,6 +176,8 @@ def test_the_bootstrap_covers_a_skewed_mean_better_than_t() -> None:
 def test_a_bootstrap_of_no_spread_has_no_ends_and_another_level_another_width() -> None:
     assert bootstrap_mean_interval([1.0]) == Interval(None, None, "bootstrap")
     assert bootstrap_mean_interval([1.0, 1.0, 1.0]) == Interval(None, None, "bootstrap")
+    # Of samples from these, more than one in three hold no 0 at all.
+    assert bootstrap_mean_interval([1.0] * 29 + [0.0]) == Interval(None, None, "bootstrap")
     values = np.random.default_rng(SEED).random(50)
     wide, narrow = bootstrap_mean_interval(values, 0.99), bootstrap_mean_interval(values, 0.8)
     assert (wide.low or 1) < (narrow.low or 0) < values.mean() < (narrow.high or 0)

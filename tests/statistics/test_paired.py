@@ -1,6 +1,7 @@
 """Comparisons on the same cases: the right test for the data, and honest where there is little."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -274,3 +275,21 @@ def test_what_does_not_fit_is_refused_in_words() -> None:
         compare_paired([0, 1], [0, 1], level=95)
     with pytest.raises(ValueError, match="discordant"):
         paired_proportion_interval(3, 3, 5)
+
+
+@pytest.mark.parametrize("kind", ["binary", "graded", "clustered"])
+def test_a_million_pairs_take_less_than_100_mb_on_top_of_themselves(kind: str) -> None:
+    random = np.random.default_rng(SEED)
+    a = random.random(1_000_000).round(0 if kind == "binary" else 3)
+    b = np.where(random.random(1_000_000) < 0.1, random.permutation(a), a)
+    groups = random.integers(0, 5000, 1_000_000) if kind == "clustered" else None
+    compare_paired(a[:100], b[:100])
+    tracemalloc.start()
+    try:
+        found = compare_paired(a, b, clusters=groups)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.n == 1_000_000
+    assert found.test == {"binary": "mcnemar-midp", "graded": "paired-t"}.get(kind, "clustered")
+    assert peak < 100e6

@@ -31,7 +31,7 @@ def share_found(n: int, difference: float, discordance: float) -> float:
     return float(np.mean([significant(int(a), int(b)) for a, b, _ in drawn]))
 
 
-@pytest.mark.parametrize(("n", "discordance"), [(50, 0.3), (200, 0.1), (1000, 0.05), (500, 0.3)])
+@pytest.mark.parametrize(("n", "discordance"), [(50, 0.3), (200, 0.1), (1000, 0.05)])
 def test_two_runs_on_the_same_cases_show_the_smallest_detectable_difference_4_times_in_5(
     n: int, discordance: float
 ) -> None:

@@ -12,6 +12,8 @@ from weighbridge.statistics.intervals import Interval, check_level
 RESAMPLES: Final = 9_999
 # What one batch of resamples may hold: 8 MB of values.
 _BATCH_VALUES = 1_000_000
+# The t of a sample without spread: no other comes near. (Infinity would make scipy warn.)
+_FAR: Final = 1e9
 
 
 def bootstrap_mean_interval(values: Values, level: float = 0.95, seed: int = 0) -> Interval:
@@ -41,14 +43,14 @@ def bootstrap_mean_interval(values: Values, level: float = 0.95, seed: int = 0) 
 
 
 def resampled_t(values: Floats, seed: int) -> Floats:
-    """The t, about the mean of the values, of `RESAMPLES` samples from them. Infinite for a sample
-    without spread, unless it lies at the mean."""
+    """The t, about the mean of the values, of `RESAMPLES` samples from them. Beyond all bounds for
+    a sample without spread, unless it lies at the mean."""
     mean, root = values.mean(), math.sqrt(values.size)
 
     def studentised(sample: Floats, axis: int) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
             t = (sample.mean(axis=axis) - mean) / sample.std(axis=axis, ddof=1) * root
-        found: Floats = np.nan_to_num(t, nan=0.0, posinf=np.inf, neginf=-np.inf)
+        found: Floats = np.nan_to_num(t, nan=0.0, posinf=_FAR, neginf=-_FAR)
         return found
 
     drawn = stats.bootstrap(
@@ -66,9 +68,9 @@ def resampled_t(values: Floats, seed: int) -> Floats:
 
 def interval_of(values: Floats, drawn: Floats, level: float) -> Interval:
     """The interval of the mean of the values, given `resampled_t` of them."""
-    # Of samples without spread the nearest rank is taken, since between infinities nothing lies.
+    # The nearest rank, since between a t and one without bounds there is nothing.
     ends = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2], method="nearest")
-    if not np.isfinite(ends).all():
+    if np.abs(ends).max() >= _FAR:
         return Interval(None, None, "bootstrap")
     error = float(values.std(ddof=1)) / math.sqrt(values.size)
     mean = float(values.mean())
