@@ -24,6 +24,7 @@ def test_what_is_no_longer_the_same_is_named(cli: Cli, folder: Path) -> None:
     models = (folder / "models.toml").read_text()
     (folder / "models.toml").write_text(models.replace('reply = "Paris"', 'reply = "Lyon"'))
     said = cli("reproduce", "latest")
+    assert "B-A" in said.out
     assert f"not the same work as {first['id']}: model changed since" in said.err
 
 

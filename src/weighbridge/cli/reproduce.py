@@ -1,15 +1,20 @@
 """`weighbridge reproduce`: the same work again, and whether it came to the same."""
 
 import asyncio
+from contextlib import suppress
 
 import click
 
 from weighbridge.cli import late
+from weighbridge.cli.comparison_table import print_comparison
+from weighbridge.cli.console import output
 from weighbridge.cli.local import execute, start_again
 from weighbridge.cli.options import flags_of, with_settings
 from weighbridge.cli.order import Overrides
+from weighbridge.cli.results import LocalResults
 from weighbridge.cli.session import open_session
 from weighbridge.core.run import Run
+from weighbridge.errors import Invalid
 from weighbridge.services.evaluations import Reproduction
 from weighbridge.settings import Settings
 
@@ -25,7 +30,7 @@ from weighbridge.settings import Settings
 @click.option("--quiet", is_flag=True, help="No progress and no remarks.")
 @with_settings()
 def reproduce(*, settings: Settings, run_id: str, as_json: bool, quiet: bool) -> int:
-    """Do again exactly what a run did, and show both side by side.
+    """Do again exactly what a run did, show both side by side, and compare them.
 
     The same version of the data, the same prompt, model, judge and scorers. What is no longer what
     it was (other weights, a newer scorer) is named first: then it is not the same work.
@@ -53,9 +58,13 @@ async def _reproduce(settings: Settings, run_id: str, *, as_json: bool, quiet: b
             ended = ended.with_first(again[0].original.id)
             if not quiet:
                 click.echo(_likeness(again[0]), err=True)
-        return await late.tell(
-            late.local_results(session), ended, flags, as_json=as_json, quiet=quiet
-        )
+        results = LocalResults(session)
+        code = await late.tell(results, ended, flags, as_json=as_json, quiet=quiet)
+        if again and ended.interrupted is None and not as_json:
+            with suppress(Invalid):  # nothing was scored in both: the reports say so
+                compared = await results.compare([again[0].original.id, again[0].run.id], (), 0.95)
+                print_comparison(output(), compared)
+        return code
 
 
 def _likeness(again: Reproduction) -> str:
