@@ -27,7 +27,10 @@ def scores(
     clusters: dict[str, str] | None = None,
 ) -> RunScores:
     """A run by one scorer, `s`: case id → its grade, or those of its repeats."""
-    builder = RunScoresBuilder(["s"], reducer=reducer, clustered=clusters is not None)
+    epochs = max((len(grades) for grades in cases.values() if isinstance(grades, list)), default=1)
+    builder = RunScoresBuilder(
+        ["s"], reducer=reducer, epochs=epochs, clustered=clusters is not None
+    )
     for position, (case_id, grades) in enumerate(cases.items()):
         for grade in grades if isinstance(grades, list) else [grades]:
             builder.add(position, case_id, (clusters or {}).get(case_id), 0.1, [grade])
@@ -189,11 +192,12 @@ def test_flips_come_in_the_order_of_the_first_run_and_from_a_place_on() -> None:
     assert [one.a for one in flipped(a, b, "s", after=0, limit=1)] == [2]
 
 
-def test_rows_must_come_in_order() -> None:
-    builder = RunScoresBuilder(["s"])
+@pytest.mark.parametrize(("epochs", "second"), [(1, 0), (1, 1), (2, 0)])
+def test_rows_must_come_in_order(epochs: int, second: int) -> None:
+    builder = RunScoresBuilder(["s"], epochs=epochs)
     builder.add(1, "b", None, None, [1.0])
     with pytest.raises(ValueError, match="came after"):
-        builder.add(0, "a", None, None, [1.0])
+        builder.add(second, "a", None, None, [1.0])
 
 
 def test_a_case_takes_as_much_memory_as_the_module_says() -> None:

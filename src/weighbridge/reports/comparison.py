@@ -78,12 +78,17 @@ class RunScoresBuilder:
 
     Args:
         scorers: keys, in the order in which the grades of a row come.
-        reducer: what becomes of repeats.
+        reducer: what becomes of repeats. epochs: how many there are of each case.
         clustered: whether the evaluation names a cluster column.
     """
 
     def __init__(
-        self, scorers: Sequence[str], *, reducer: Reducer = Reducer.MEAN, clustered: bool = False
+        self,
+        scorers: Sequence[str],
+        *,
+        reducer: Reducer = Reducer.MEAN,
+        epochs: int = 1,
+        clustered: bool = False,
     ) -> None:
         self._scorers = tuple(scorers)
         self._reducer = reducer
@@ -95,6 +100,9 @@ class RunScoresBuilder:
         self._latencies = array("f")
         self._first_id: str | None = None
         self._last = -1
+        self._columns = list(zip(self._values, self._states, strict=True))
+        # Most runs have nothing to reduce, and a million cases to take in.
+        self._at_once = epochs == 1 and reducer is not Reducer.PASS_AT_K
         self._repeats: list[Sequence[Grade]] = []
 
     def add(
@@ -114,10 +122,11 @@ class RunScoresBuilder:
             grades: one for each scorer.
 
         Raises:
-            ValueError: the row does not come after the one before.
+            ValueError: the row does not come after the one before, or of a case that needs no
+                reducing a second one.
         """
-        if position != self._last:
-            if position < self._last:
+        if position != self._last or self._at_once:
+            if position <= self._last:
                 raise ValueError(f"case {position} came after case {self._last}")
             if self._repeats:
                 self._close_case()
@@ -128,7 +137,16 @@ class RunScoresBuilder:
             self._positions.append(position)
             if self._clusters is not None:
                 self._clusters.append(cluster_number(position, cluster))
-        self._repeats.append(grades)
+        if self._at_once:
+            for (values, states), grade in zip(self._columns, grades, strict=True):
+                if isinstance(grade, float):
+                    values.append(grade)
+                    states.append(_SCORED)
+                else:
+                    values.append(0.0)
+                    states.append(_STATES[grade])
+        else:
+            self._repeats.append(grades)
         if latency_s is not None:
             self._latencies.append(latency_s)
 
@@ -156,7 +174,7 @@ class RunScoresBuilder:
         )
 
     def _close_case(self) -> None:
-        for place, (values, states) in enumerate(zip(self._values, self._states, strict=True)):
+        for place, (values, states) in enumerate(self._columns):
             value, state = _reduced([grades[place] for grades in self._repeats], self._reducer)
             values.append(value)
             states.append(state)

@@ -99,6 +99,7 @@ class Scores:
         builder = comparison.RunScoresBuilder(
             scorers,
             reducer=run.evaluation.reducer,
+            epochs=run.evaluation.epochs,
             clustered=run.evaluation.cluster_column is not None,
         )
         add = builder.add
