@@ -57,6 +57,8 @@ def test_cases_match_by_id_and_not_by_place() -> None:
     a = scores({"x": 1.0, "y": 0.0, "z": 1.0})
     b = scores({"z": 1.0, "w": 1.0, "x": 0.0})
     in_a, in_b = match(a, b)
+    assert not isinstance(in_a, slice)
+    assert not isinstance(in_b, slice)
     pairs = {(int(a.positions[i]), int(b.positions[j])) for i, j in zip(in_a, in_b, strict=True)}
     assert pairs == {(0, 2), (2, 0)}
     [one] = compare_runs([a, b], ["s"]).differences

@@ -27,6 +27,9 @@ from weighbridge.statistics import PairedComparison, compare_paired, holm, lette
 Grade: TypeAlias = float | Status
 """A score, or why there is none: `Status.UNGRADED` or `Status.FAILED`."""
 
+Places: TypeAlias = NDArray[np.intp] | slice
+"""Which of a run's cases: as an array of places, or, where it is all of them, without copying."""
+
 _SCORED, _UNGRADED, _FAILED = range(3)
 _STATES = {Status.UNGRADED: _UNGRADED, Status.FAILED: _FAILED}
 
@@ -49,8 +52,8 @@ class RunScores:
     """The scores of one run, a place for each case of which anything is known.
 
     Attributes:
-        ids: hash of each case's id, ascending, shape (n,).
-        positions: 0-based place of each case in the data set, shape (n,).
+        ids: hash of each case's id, in the order of the data set, shape (n,).
+        positions: 0-based place of each case in the data set, ascending, shape (n,).
         clusters: number of each case's cluster, shape (n,); None without clusters.
         values: scorer key → score of each case, its repeats reduced; 0 where there is none.
         states: scorer key → 0 scored, 1 ungraded, 2 failed.
@@ -154,22 +157,21 @@ class RunScoresBuilder:
         """The scores of the run. Call once, after the last row."""
         if self._repeats:
             self._close_case()
-        ids = np.frombuffer(self._ids, dtype=np.uint64)
-        order = np.argsort(ids, kind="stable")
+        latencies, self._latencies = self._latencies, array("f")
         clusters = self._clusters
         return RunScores(
-            ids=ids[order],
-            positions=np.frombuffer(self._positions, dtype=np.uint32)[order],
-            clusters=None if clusters is None else np.frombuffer(clusters, dtype=np.uint64)[order],
+            ids=np.frombuffer(self._ids, dtype=np.uint64),
+            positions=np.frombuffer(self._positions, dtype=np.uint32),
+            clusters=None if clusters is None else np.frombuffer(clusters, dtype=np.uint64),
             values={
-                key: np.frombuffer(values, dtype=np.float64)[order]
+                key: np.frombuffer(values, dtype=np.float64)
                 for key, values in zip(self._scorers, self._values, strict=True)
             },
             states={
-                key: np.frombuffer(states, dtype=np.uint8)[order]
+                key: np.frombuffer(states, dtype=np.uint8)
                 for key, states in zip(self._scorers, self._states, strict=True)
             },
-            latencies=_summarised(self._latencies),
+            latencies=_summarised(latencies),
             first_id=self._first_id,
         )
 
@@ -283,17 +285,23 @@ def compare_runs(
     return Comparison(differences, groups, level)
 
 
-def match(a: RunScores, b: RunScores) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places of the cases that both runs know, in `a` and in `b`, shapes (m,)."""
-    if np.array_equal(a.ids, b.ids):
-        same = np.arange(len(a), dtype=np.intp)
-        return same, same
+def match(a: RunScores, b: RunScores) -> tuple[Places, Places]:
+    """Places of the cases that both runs know, in `a` and in `b`, in the order of `a`."""
+    if np.array_equal(a.ids, b.ids):  # the same data, as most often: nothing to look up or copy
+        return slice(len(a)), slice(len(a))
     if not len(a) or not len(b):
-        return np.empty(0, np.intp), np.empty(0, np.intp)
-    places = np.searchsorted(b.ids, a.ids)
+        return slice(0), slice(0)
+    order = np.argsort(b.ids)
+    places = np.searchsorted(b.ids, a.ids, sorter=order)
     np.minimum(places, len(b) - 1, out=places)
+    places = order[places]
     in_a = np.flatnonzero(b.ids[places] == a.ids)
     return in_a, places[in_a]
+
+
+def n_matched(a: RunScores, b: RunScores) -> int:
+    """How many cases both runs know."""
+    return len(a.ids[match(a, b)[0]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,28 +337,21 @@ def flipped(
         limit: the most cases.
     """
     in_a, in_b = match(a, b)
-    states_a, states_b = a.states[scorer], b.states[scorer]
-    both = (states_a[in_a] == _SCORED) & (states_b[in_b] == _SCORED)
-    both &= a.positions[in_a].astype(np.int64) > after
-    in_a, in_b = in_a[both], in_b[both]
-    change = b.values[scorer][in_b] - a.values[scorer][in_a]
-    wanted = np.flatnonzero((change > 0) & up | (change < 0) & down)
-    first = wanted[np.argsort(a.positions[in_a[wanted]])][:limit]
+    at_a, at_b = a.positions[in_a], b.positions[in_b]
+    scores_a, scores_b = a.values[scorer][in_a], b.values[scorer][in_b]
+    both = (a.states[scorer][in_a] == _SCORED) & (b.states[scorer][in_b] == _SCORED)
+    both &= at_a.astype(np.int64) > after
+    moved = (scores_b > scores_a) & up | (scores_b < scores_a) & down
     return [
-        Flipped(
-            int(a.positions[one]),
-            int(b.positions[other]),
-            float(a.values[scorer][one]),
-            float(b.values[scorer][other]),
-        )
-        for one, other in zip(in_a[first], in_b[first], strict=True)
+        Flipped(int(at_a[i]), int(at_b[i]), float(scores_a[i]), float(scores_b[i]))
+        for i in np.flatnonzero(both & moved)[:limit]
     ]
 
 
 def _difference(
     a: RunScores,
     b: RunScores,
-    matched: tuple[NDArray[np.intp], NDArray[np.intp]],
+    matched: tuple[Places, Places],
     pair: tuple[int, int],
     scorer: str,
     level: float,
@@ -358,20 +359,23 @@ def _difference(
     in_a, in_b = matched
     states_a, states_b = a.states[scorer][in_a], b.states[scorer][in_b]
     unmatched = Unmatched(
-        only_a=len(a) - len(in_a),
-        only_b=len(b) - len(in_b),
+        only_a=len(a) - len(states_a),
+        only_b=len(b) - len(states_b),
         failed_a=int(np.count_nonzero(states_a == _FAILED)),
         failed_b=int(np.count_nonzero(states_b == _FAILED)),
         ungraded_a=int(np.count_nonzero(states_a == _UNGRADED)),
         ungraded_b=int(np.count_nonzero(states_b == _UNGRADED)),
     )
     both = (states_a == _SCORED) & (states_b == _SCORED)
-    in_a, in_b = in_a[both], in_b[both]
     scores_a, scores_b = a.values[scorer][in_a], b.values[scorer][in_b]
-    clusters = disagree = None
+    clusters = others = None
     if a.clusters is not None and b.clusters is not None:
-        clusters = a.clusters[in_a]
-        disagree = int(np.count_nonzero(clusters != b.clusters[in_b]))
+        clusters, others = a.clusters[in_a], b.clusters[in_b]
+    if not both.all():
+        scores_a, scores_b = scores_a[both], scores_b[both]
+        if clusters is not None and others is not None:
+            clusters, others = clusters[both], others[both]
+    disagree = 0 if clusters is None else int(np.count_nonzero(clusters != others))
     paired = compare_paired(scores_a, scores_b, clusters=clusters, level=level)
     up = int(np.count_nonzero(scores_b > scores_a))
     down = int(np.count_nonzero(scores_b < scores_a))
@@ -390,7 +394,7 @@ def _difference(
         down=down,
         equal=len(scores_a) - up - down,
         unmatched=unmatched,
-        clusters_disagree=disagree or 0,
+        clusters_disagree=disagree,
     )
 
 

@@ -92,7 +92,7 @@ class Comparisons:
             scores = [await self._scores.read(run, keys) for run in runs]
             compare: Any = importlib.import_module("weighbridge.reports.comparison")
             for other in range(1, len(runs)):
-                if not len(compare.match(scores[0], scores[other])[0]):
+                if not compare.n_matched(scores[0], scores[other]):
                     raise nothing_in_common(runs[0], scores[0], runs[other], scores[other])
             comparison = await asyncio.to_thread(compare.compare_runs, scores, keys, level)
         return ComparisonView(

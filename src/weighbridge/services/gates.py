@@ -109,7 +109,7 @@ def _judge(policy: Policy, of_run: tuple[ScoredRun, "RunScores"], of_baseline: A
     warnings: Sequence[str] = tuple(remarks_of_one(run))
     if of_baseline is not None:
         baseline, before = of_baseline
-        if not len(comparison.match(before, scores)[0]):
+        if not comparison.n_matched(before, scores):
             raise nothing_in_common(baseline, before, run, scores, "baseline")
         keys = tuple(before.values)
         for level in sorted({rule.level for rule in policy.rules}):
