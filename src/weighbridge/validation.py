@@ -54,9 +54,12 @@ def line_of(place: str, lines: Mapping[Path, int]) -> int | None:
 def _problem(
     detail: ErrorDetails, lines: Mapping[Path, int], fields_at: Callable[[Path], Sequence[str]]
 ) -> FieldProblem:
-    path = tuple(part for part in detail["loc"] if not str(part).startswith("("))
+    # Tags of unions stand in parentheses; the name of an unknown field may be anything.
+    unknown = detail["loc"][-1:] if detail["type"] == "extra_forbidden" else ()
+    named = detail["loc"][: len(detail["loc"]) - len(unknown)]
+    path = (*(part for part in named if not str(part).startswith("(")), *unknown)
     message = detail["msg"]
-    if detail["type"] == "extra_forbidden":
+    if unknown:
         message = f"there is no such field{did_you_mean(str(path[-1]), fields_at(path))}"
     elif detail["type"] == "value_error":
         message = str(detail["ctx"]["error"])
