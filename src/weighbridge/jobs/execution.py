@@ -78,7 +78,7 @@ class Execution:
         self.ungraded = loaded.run.progress.ungraded
         self.spending = Spending(loaded.evaluation.budget, loaded.run.usage)
         self._precision = _precision_watch(loaded)
-        self._catching_up = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._caught_up = False
         self.stopped: Stop | None = None
 
@@ -122,21 +122,34 @@ class Execution:
         """
         if self.stopped is not None:
             return False
+        if self._precision is None:
+            ticket = await self._enqueue(shard)
+        else:
+            async with self._turn:  # shards get in one after the other, however long each reads
+                ticket = await self._enqueue(shard)
+        if ticket is None:
+            return self.stopped is None
+        self._grow_pool()
+        await ticket.finished.wait()
+        self._tickets.discard(ticket)
+        await self._recorder.flushed()
+        return self.stopped is None
+
+    async def _enqueue(self, shard: Shard) -> _Ticket | None:
+        """Queue what is missing of a shard; None when nothing is, or the run was stopped."""
         loaded = self.loaded
         async with self._store.begin() as connection:
             done = await positions_done(connection, loaded.run.id, shard)
         if len(done) == len(shard):
-            return True
+            return None
         self.check_budget()
-        if self._precision is not None:
-            async with self._catching_up:  # the shards after this one wait, to stay after it
-                if not self._caught_up:
-                    await self.look_at_precision()
-                    self._caught_up = True
+        if not self._caught_up:
+            await self.look_at_precision()
+            self._caught_up = True
         rows = await read_segment(self._store.blobs, loaded.dataset.frame, shard.segment)
         given = await find_given(self._store, loaded, shard, rows)
         if self.stopped is not None:  # meanwhile
-            return False
+            return None
         ticket = _Ticket(shard, len(shard) - len(done))
         self._tickets.add(ticket)
         for offset in range(len(shard)):
@@ -144,11 +157,7 @@ class Execution:
             if position not in done:
                 case = make_case(position, rows[offset], loaded.evaluation)
                 self._queue.put_nowait((position, ticket, case, given.get(position, NOTHING)))
-        self._grow_pool()
-        await ticket.finished.wait()
-        self._tickets.discard(ticket)
-        await self._recorder.flushed()
-        return self.stopped is None
+        return ticket
 
     def stop(self, stop: Stop, grace_s: float = CANCEL_GRACE_S) -> None:
         """Ask no further model; calls in flight may finish within `grace_s` seconds.
