@@ -38,10 +38,21 @@ async def test_each_row_of_the_table_is_mounted_at_its_place(
 
 async def test_what_is_nowhere_mounted_is_a_problem(settings: Settings) -> None:
     async with open_services(settings) as services, client_of(services) as client:
-        for path in ("/nothing", "/api", "/api/v2/runs", "/api/v1x"):
+        for path in ("/nothing", "/api", "/apix/runs"):
             answer = await client.get(path)
             assert answer.status_code == 404
             assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_what_is_nowhere_below_api_is_answered_in_the_manner_of_its_clients(
+    settings: Settings,
+) -> None:
+    async with open_services(settings) as services, client_of(services) as client:
+        for path in ("/api/", "/api/v2/runs", "/api/v1x", "/api/repos"):
+            answer = await client.get(path)
+            assert answer.status_code == 404
+            assert answer.json()["status"] == "error"
+            assert answer.json()["status_message"] == "resource_not_found"
 
 
 async def test_every_answer_has_safe_headers(settings: Settings) -> None:

@@ -22,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "embedded": {"providers"},
     "providers": set(),
     "store": {"datasets"},
+    "versions": {"datasets", "store"},
     "reports": {"statistics"},
     "spec": {"datasets", "scorers", "validation", "yamltext"},
     "policy": {"validation", "yamltext"},
@@ -30,17 +31,19 @@ ALLOWED: dict[str, set[str]] = {
     "yamltext": set(),
     "jobs": {
         *("datasets", "outbound", "providers", "reports", "scorers", "spec", "store"),
-        "telemetry",
+        *("telemetry", "versions"),
     },
     "services": {
-        *("datasets", "jobs", "outbound", "providers", "reports", "scorers", "spec", "store")
+        *("datasets", "jobs", "outbound", "providers", "reports", "scorers", "spec", "store"),
+        "versions",
     },
     "wiring": {
-        *("embedded", "outbound", "providers", "services", "settings", "store", "telemetry")
+        *("embedded", "outbound", "providers", "services", "settings", "store", "telemetry"),
+        "versions",
     },
     "dialects": {
         *("datasets", "jobs", "outbound", "policy", "providers", "reports", "scorers"),
-        *("services", "spec", "statistics", "store", "wiring"),
+        *("services", "spec", "statistics", "store", "versions", "wiring"),
     },
     "app": {"dialects", "services", "wiring"},
     "server": {"app", "dialects", "jobs", "services", "settings", "wiring"},
@@ -49,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     "cli": {
         *("datasets", "demo", "dialects", "embedded", "jobs", "policy", "providers"),
         *("scorers", "sdk", "server", "services", "settings", "spec", "specfile", "store"),
-        *("validation", "wiring", "yamltext"),
+        *("validation", "versions", "wiring", "yamltext"),
     },
     "__main__": {"cli"},
     "__init__": set(),

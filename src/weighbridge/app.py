@@ -37,7 +37,7 @@ def build_app(services: Services) -> Starlette:
         services: open, and kept open by the caller for as long as the application is served.
     """
     exposition = Exposition(services)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/metrics", exposition.answer, methods=["GET"]),
             *(Mount(path, app=build_dialect(name)(services)) for path, name in DIALECTS.items()),
@@ -48,6 +48,8 @@ def build_app(services: Services) -> Starlette:
         ],
         exception_handlers={HTTPException: _refused},
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 def build_dialect(name: str) -> Callable[[Services], FastAPI]:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 from weighbridge.embedded.known import added_models
 from weighbridge.outbound.guard import Guard, read_networks
@@ -23,6 +24,7 @@ from weighbridge.services.keys import Keys
 from weighbridge.services.monitoring import Monitoring
 from weighbridge.services.outcomes import Outcomes
 from weighbridge.services.reports import Reports
+from weighbridge.services.repositories import Repositories
 from weighbridge.services.reviews import Reviews
 from weighbridge.services.runs import Runs
 from weighbridge.services.webhooks import Webhooks
@@ -31,6 +33,8 @@ from weighbridge.store.engine import Store
 from weighbridge.store.migrate import migrate
 from weighbridge.store.replies import Ceiling
 from weighbridge.telemetry import Telemetry, open_telemetry
+from weighbridge.versions.base import VersionStore
+from weighbridge.versions.local import LocalVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Services:
     outcomes: Outcomes
     exports: Exports
     reports: Reports
+    repositories: Repositories
     reviews: Reviews
     agreements: Agreements
     cache: Cache
@@ -110,6 +115,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             outcomes=outcomes,
             exports=Exports(outcomes),
             reports=Reports(store, runs),
+            repositories=Repositories(cast("VersionStore", LocalVersions(store))),
             reviews=Reviews(store, runs, outcomes),
             agreements=Agreements(store, runs),
             cache=Cache(store),

@@ -67,6 +67,35 @@ def read_arrow(path: Path) -> Iterator[Row]:
                 yield from _rows(batch.slice(start, BATCH_ROWS))
 
 
+def scan(path: Path, format: str) -> tuple[int, dict[str, str]]:  # noqa: A002 (as elsewhere)
+    """Rows, and columns with their types, of a parquet or arrow file; all of it is read.
+
+    Raises:
+        Invalid: the file is damaged.
+    """
+    rows = 0
+    if format == "parquet":
+        with _refusing(path, format), pq.ParquetFile(path, pre_buffer=False) as file:
+            schema = file.schema_arrow
+            _check_names(path, schema)
+            for batch in file.iter_batches(batch_size=BATCH_ROWS * 16, use_threads=False):
+                rows += batch.num_rows
+        return rows, _types(schema)
+    with _refusing(path, format), pa.memory_map(str(path)) as source:
+        for batch in _batches(path, source):
+            batch.validate(full=True)
+            rows += batch.num_rows
+        source.seek(0)
+        is_file = source.read(6) == b"ARROW1"
+        source.seek(0)
+        reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+        return rows, _types(reader.schema)
+
+
+def _types(schema: pa.Schema) -> dict[str, str]:
+    return {field.name: str(field.type) for field in schema}
+
+
 def _batches(path: Path, source: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
     is_file = source.read(6) == b"ARROW1"
     source.seek(0)

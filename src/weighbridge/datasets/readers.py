@@ -59,6 +59,14 @@ def open_rows(path: Path, format: str | None = None) -> Iterator[Row]:  # noqa: 
     return _at_least_one(path, _reader(name)(path))
 
 
+def rows_of(path: Path, format: str) -> Iterator[Row]:  # noqa: A002
+    """As `open_rows`, of a format that is known; a file may have no rows."""
+    try:
+        yield from _reader(format)(path)
+    except OSError as error:
+        raise Invalid(f"{describe(path)} cannot be read: {error.strerror or error}") from error
+
+
 def sniff(path: Path) -> str:
     """The format of a file, told by its first 64 KiB.
 

@@ -77,6 +77,10 @@ class Blobs:
         except FileNotFoundError as error:
             raise Unavailable(f"the stored file {key} is gone from the blob store") from error
 
+    def local_path(self, key: str) -> Path | None:
+        """Where a blob lies as a file; None: it does not, but in an object store."""
+        return None if self._folder is None else self._folder / key
+
     async def exists(self, key: str) -> bool:
         """Whether there is a blob of that name."""
         try:

@@ -320,3 +320,147 @@ idempotency = Table(
     Column("body", Text),
     Column("created_at", UtcDateTime, nullable=False),
 )
+
+# Versioned data. A commit names a tree, trees name trees and contents, contents name blobs.
+repositories = Table(
+    "repositories",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("namespace", String(100), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("description", Text),
+    Column("created_by", Identifier),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("workspace_id", "namespace", "name"),
+)
+
+
+def _of_repository(primary_key: bool = True) -> Column[Any]:
+    return Column(
+        "repository_id",
+        ForeignKey("repositories.id", ondelete="CASCADE"),
+        primary_key=primary_key,
+        nullable=False,
+    )
+
+
+branches = Table(
+    "branches",
+    metadata,
+    _of_repository(),
+    Column("name", String(200), primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("commit_id", Identifier, nullable=False),
+    Column("moved_at", UtcDateTime, nullable=False),
+)
+
+commits = Table(
+    "commits",
+    metadata,
+    _of_repository(),
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("key", String(100)),  # a second commit with the same key is not made
+    Column("tree", Identifier),  # None: no files
+    Column("generation", BigInteger, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("repository_id", "key"),
+)
+
+commit_parents = Table(
+    "commit_parents",
+    metadata,
+    _of_repository(),
+    Column("commit_id", Identifier, primary_key=True),
+    Column("place", Integer, primary_key=True),  # 0: what it was made from, 1: what was merged in
+    Column("parent_id", Identifier, nullable=False),
+)
+
+trees = Table(
+    "trees",
+    metadata,
+    _of_repository(),
+    Column("hash", Identifier, primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("entries", Json, nullable=False),  # [name, kind, hash, size, commit id], by name
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    _of_repository(),
+    Column("hash", String(32), primary_key=True),  # xxh3-128
+    Column("workspace_id", Identifier, nullable=False),
+    Column("sha256", String(64), nullable=False, index=True),  # names the blob
+    Column("size", BigInteger, nullable=False),
+    Column("frame", Json),  # format, rows and columns of a file of rows
+    Column("touched_at", UtcDateTime, nullable=False),
+)
+
+# One row for each blob of versioned data, whoever names it: whoever stores or removes one holds
+# its row. Not a customer's data, so without a workspace.
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("touched_at", UtcDateTime, nullable=False),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    _of_repository(),
+    Column("id", String(200), primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("name", Text),
+    Column("branch", String(200), nullable=False),
+    Column("commit_id", Identifier, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+draft_changes = Table(
+    "draft_changes",
+    metadata,
+    _of_repository(),
+    Column("draft_id", String(200), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("hash", String(32)),  # None: removed
+)
+
+# Files that come in parts. What has come lies in `uploads/<id>/` of the data folder.
+uploads = Table(
+    "uploads",
+    metadata,
+    _of_repository(primary_key=False),
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("draft_id", String(200), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("hash", String(32), nullable=False),  # that it must come to
+    Column("size", BigInteger, nullable=False),
+    Column("part_size", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+# Runs whose answers become a column of a file in a repository.
+inferences = Table(
+    "inferences",
+    metadata,
+    Column("run_id", ForeignKey("runs.id"), primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("repository_id", Identifier, nullable=False),
+    Column("commit_id", Identifier, nullable=False),  # where the source file was read
+    Column("path", Text, nullable=False),
+    Column("request", Json, nullable=False),  # column, target, commit message, as they were settled
+    Column("state", String(16), nullable=False),  # waiting, held, committed, conflict, failed
+    Column("result", Json),  # path -> hash of content: what is, or would be, committed
+    Column("committed_as", Identifier),
+    Column("problem", Text),
+    Index(None, "workspace_id", "repository_id", "run_id"),
+)

@@ -1,0 +1,113 @@
+"""Our error kinds as this dialect tells them: `status`, `status_message`, and what was wrong."""
+
+import logging
+import secrets
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from weighbridge.dialects.native.errors import field_problems
+from weighbridge.errors import InvalidFields, WeighbridgeError
+
+log = logging.getLogger(__name__)
+
+KINDS: dict[str, tuple[int, str]] = {
+    "unreadable": (400, "bad_request"),
+    "invalid": (400, "bad_request"),
+    "invalid_fields": (400, "bad_request"),
+    "unauthenticated": (401, "unauthenticated"),
+    "forbidden": (403, "forbidden"),
+    "not_found": (404, "resource_not_found"),
+    "conflict": (409, "conflict"),
+    "already_exists": (409, "resource_already_exists"),
+    "too_large": (413, "payload_too_large"),
+    "not_supported": (501, "not_implemented"),
+    "out_of_space": (507, "insufficient_storage"),
+    "unavailable": (503, "service_unavailable"),
+    "error": (500, "internal_server_error"),
+}
+"""Kind of error → status and `status_message`."""
+
+
+class NotSupported(WeighbridgeError):
+    """A part of the vendor's API that we do not have; the message says what to use instead."""
+
+    kind = "not_supported"
+
+
+class AlreadyExists(WeighbridgeError):
+    """What is to be made is there."""
+
+    kind = "already_exists"
+
+
+def failure(kind: str, description: str, *, status: int | None = None, **fields: Any) -> Response:
+    """An error as an answer.
+
+    Args:
+        kind: a key of `KINDS`, or another word with `status`.
+        description: what was wrong, and what would be right.
+    """
+    known, message = KINDS.get(kind, (500, kind))
+    description = description.encode("utf-8", "replace").decode()
+    body = {
+        "status": "error",
+        "status_message": message,
+        "status_description": description,
+        "error": {"type": message, "title": description, "detail": description},
+        **fields,
+    }
+    headers = (
+        {"WWW-Authenticate": 'Bearer realm="weighbridge"'} if kind == "unauthenticated" else {}
+    )
+    return Response(orjson.dumps(body), status or known, headers, "application/json")
+
+
+def from_error(error: WeighbridgeError) -> Response:
+    """The answer to an error that the caller should be told about."""
+    return failure(error.kind, error.message)
+
+
+def from_http(error: HTTPException) -> Response:
+    """The answer to what the framework refuses: no such route, method or media type."""
+    phrase = HTTPStatus(error.status_code).phrase
+    if error.status_code == 404:
+        return failure("not_found", "there is nothing at this address")
+    word = phrase.lower().replace(" ", "_")
+    return failure(word, str(error.detail), status=error.status_code)
+
+
+def from_unexpected(scope: Scope, error: Exception) -> Response:
+    """The answer to an error of ours: logged in full, and told to the client by reference only."""
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=400)  # nobody is there to read it
+    reference = secrets.token_hex(8)
+    log.error("%s: %s %s failed", reference, scope["method"], scope["path"], exc_info=error)
+    return failure("error", f"the server failed; its log says more under {reference}")
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Have every error of the application answered in this dialect."""
+
+    async def told(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, WeighbridgeError)  # noqa: S101 (it is registered for these)
+        return from_error(error)
+
+    async def refused(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 (it is registered for these)
+        return from_http(error)
+
+    async def invalid(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 (it is registered for these)
+        return from_error(InvalidFields(field_problems(error)))
+
+    app.add_exception_handler(WeighbridgeError, told)
+    app.add_exception_handler(HTTPException, refused)
+    app.add_exception_handler(RequestValidationError, invalid)

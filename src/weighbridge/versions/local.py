@@ -1,0 +1,528 @@
+"""Versioned data in our own store: commits and trees are rows, contents are blobs."""
+
+import asyncio
+import builtins
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import orjson
+import xxhash
+from sqlalchemy.exc import IntegrityError
+
+from weighbridge.core.suggest import did_you_mean
+from weighbridge.core.versions import (
+    COMMIT_ID,
+    MAIN,
+    Branch,
+    Commit,
+    Content,
+    Entry,
+    Kind,
+    Located,
+    Repository,
+    Signature,
+    checked_branch,
+    checked_name,
+    checked_path,
+)
+from weighbridge.datasets.shapes import shape_of
+from weighbridge.errors import Conflict, Invalid, NotFound
+from weighbridge.store import versions as rows
+from weighbridge.store.engine import Store
+from weighbridge.store.moments import now
+from weighbridge.versions import trees
+from weighbridge.versions.trees import Leaf, Tree
+
+_PIECE = 1 << 20
+_TRIES = 20
+_TREES_AT_HAND = 256
+
+
+class LocalVersions:
+    """The repositories of an installation.
+
+    Args:
+        store: where they are kept.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def create(
+        self,
+        workspace_id: str,
+        namespace: str,
+        name: str,
+        *,
+        description: str | None = None,
+        created_by: str | None = None,
+    ) -> "LocalRepo":
+        """As the seam says."""
+        checked_name("namespace", namespace)
+        checked_name("repository", name)
+        async with self._store.begin() as connection:
+            made = await rows.add_repository(
+                connection,
+                workspace_id,
+                namespace,
+                name,
+                description=description,
+                created_by=created_by,
+            )
+        if made is None:
+            raise Conflict(f"the repository {namespace}/{name} exists already")
+        return LocalRepo(self._store, made)
+
+    async def open(self, workspace_id: str, namespace: str, name: str) -> "LocalRepo":
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            found = await rows.find_repository(
+                connection, workspace_id, namespace=namespace, name=name
+            )
+            others = [] if found else await rows.list_repositories(connection, workspace_id, None)
+        if found is None:
+            address = f"{namespace}/{name}"
+            hint = did_you_mean(address, [other.address for other in others])
+            raise NotFound(f"there is no repository {address[:200]!r}{hint}")
+        return LocalRepo(self._store, found)
+
+    async def open_id(self, workspace_id: str, repository_id: str) -> "LocalRepo":
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            found = await rows.find_repository(connection, workspace_id, id=repository_id)
+        if found is None:
+            raise NotFound("the repository is gone")
+        return LocalRepo(self._store, found)
+
+    async def list(
+        self, workspace_id: str, *, namespace: str | None = None
+    ) -> builtins.list[Repository]:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            return await rows.list_repositories(connection, workspace_id, namespace)
+
+    async def delete(self, workspace_id: str, repository_id: str) -> None:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            if not await rows.remove_repository(connection, workspace_id, repository_id):
+                raise NotFound("the repository is gone")
+
+
+class LocalRepo:
+    """One repository; implements `versions.base.Repo`.
+
+    Args:
+        store: where it is kept.
+        repository: as it was when it was opened.
+    """
+
+    def __init__(self, store: Store, repository: Repository) -> None:
+        self._store = store
+        self._id = repository.id
+        self._trees: dict[str, Tree] = {}
+        self.repository = repository
+
+    # Revisions
+
+    async def branches(self) -> list[Branch]:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            return await rows.list_branches(connection, self._id)
+
+    async def branch(self, name: str) -> Branch:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            found = (await rows.find_branches(connection, self._id, [name])).get(name)
+            others = [] if found else await rows.list_branches(connection, self._id)
+        if found is None:
+            raise NotFound(_no_branch(self.repository, name, others))
+        return found
+
+    async def create_branch(self, name: str, commit_id: str) -> Branch:
+        """As the seam says."""
+        checked_branch(name)
+        commit = await self.commit_at(commit_id)
+        async with self._store.begin() as connection:
+            if not await rows.add_branch(connection, self.repository, name, commit.id):
+                raise Conflict(f"the branch {name!r} exists already")
+        return Branch(name, commit.id)
+
+    async def move_branch(self, name: str, commit_id: str, *, expected: str) -> Branch:
+        """As the seam says."""
+        commit = await self.commit_at(commit_id)
+        async with self._store.begin() as connection:
+            if not await rows.set_branch(connection, self._id, name, commit.id, expected):
+                raise Conflict(f"the branch {name!r} is not at {expected} any more")
+        return Branch(name, commit.id)
+
+    async def delete_branch(self, name: str) -> Branch:
+        """As the seam says."""
+        found = await self.branch(name)
+        async with self._store.begin() as connection:
+            if len(await rows.list_branches(connection, self._id)) == 1:
+                raise Conflict(f"{name!r} is the only branch; a repository keeps at least one")
+            await rows.remove_branch(connection, self._id, name)
+        return found
+
+    async def commit_at(self, revision: str) -> Commit:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            branches = await rows.find_branches(connection, self._id, [revision])
+            wanted = branches[revision].commit_id if branches else revision
+            found = await rows.find_commits(connection, self._id, [wanted])
+            others = [] if found else await rows.list_branches(connection, self._id)
+        if not found:
+            raise NotFound(_no_branch(self.repository, revision, others))
+        return found[wanted]
+
+    async def locate(self, resource: str) -> Located:
+        """As the seam says."""
+        parts = resource.strip("/").split("/")
+        names = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+        async with self._store.begin() as connection:
+            branches = await rows.find_branches(connection, self._id, names[:50])
+            found = max(branches.values(), key=lambda it: len(it.name), default=None)
+            commit_id = found.commit_id if found else parts[0]
+            commits = await rows.find_commits(connection, self._id, [commit_id])
+            others = [] if commits else await rows.list_branches(connection, self._id)
+        if not commits:
+            raise NotFound(_no_branch(self.repository, parts[0], others))
+        revision = found.name if found else commit_id
+        path = resource.strip("/")[len(revision) :].removeprefix("/")
+        return Located(found, commits[commit_id], checked_path(path, root=True))
+
+    async def commits(self, ids: Sequence[str]) -> dict[str, Commit]:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            return await rows.find_commits(connection, self._id, ids)
+
+    async def log(
+        self, commit: Commit, *, path: str | None = None, start: int = 0, limit: int = 100
+    ) -> list[Commit]:
+        """As the seam says."""
+        if path:
+            return await self._log_of(commit, checked_path(path), start, limit)
+        async with self._store.begin() as connection:
+            return await rows.ancestors(connection, self._id, commit.id, start=start, limit=limit)
+
+    async def _log_of(self, commit: Commit, path: str, start: int, limit: int) -> list[Commit]:
+        async with self._store.begin() as connection:
+            line = await rows.ancestors(connection, self._id, commit.id)
+        hashes = {}
+        for one in line:
+            leaf = await trees.find(one.tree, path, self._load)
+            hashes[one.id] = leaf.hash if leaf else None
+        changed = [
+            one
+            for one in line
+            if all(hashes[parent] != hashes[one.id] for parent in one.parents)
+            and (one.parents or hashes[one.id] is not None)
+        ]
+        return changed[start : start + limit]
+
+    # Reading
+
+    async def entry(self, commit: Commit, path: str) -> Entry | None:
+        """As the seam says."""
+        path = checked_path(path, root=True)
+        if not path:
+            return Entry("", Kind.FOLDER, commit.tree or "0", await self._size(commit), commit.id)
+        leaf = await trees.find(commit.tree, path, self._load)
+        return _entry(path, leaf) if leaf else None
+
+    async def folder(self, commit: Commit, path: str = "") -> list[Entry]:
+        """As the seam says."""
+        path = checked_path(path, root=True)
+        root = commit.tree
+        if path:
+            leaf = await trees.find(commit.tree, path, self._load)
+            if leaf is None or leaf.kind is not Kind.FOLDER:
+                raise NotFound(f"there is no folder {path!r}")
+            root = leaf.hash
+        tree = await self._load(root) if root else {}
+        before = f"{path}/" if path else ""
+        return [_entry(before + name, leaf) for name, leaf in sorted(tree.items())]
+
+    async def files(self, commit: Commit, path: str = "") -> AsyncIterator[Entry]:
+        """As the seam says."""
+        path = checked_path(path, root=True)
+        if not path:
+            async for entry in trees.walk(commit.tree, "", self._load):
+                yield entry
+            return
+        leaf = await trees.find(commit.tree, path, self._load)
+        if leaf is None:
+            raise NotFound(f"there is no file or folder {path!r}")
+        if leaf.kind is Kind.FILE:
+            yield _entry(path, leaf)
+            return
+        async for entry in trees.walk(leaf.hash, path, self._load):
+            yield entry
+
+    async def content(self, content_hash: str) -> Content:
+        """As the seam says."""
+        found = (await self.contents([content_hash])).get(content_hash)
+        if found is None:
+            raise NotFound(f"there is no content {content_hash!r} in this repository")
+        return found
+
+    async def contents(self, hashes: Sequence[str]) -> dict[str, Content]:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            return await rows.find_contents(connection, self._id, hashes)
+
+    async def read(self, content: Content, start: int = 0, end: int | None = None) -> bytes:
+        """As the seam says."""
+        stop = content.size if end is None else min(end, content.size)
+        return await self._store.blobs.get_range(blob_key(content.sha256), start, stop)
+
+    async def stream(self, content: Content) -> AsyncIterator[bytes]:
+        """As the seam says."""
+        for start in range(0, content.size, _PIECE):
+            yield await self.read(content, start, start + _PIECE)
+
+    @asynccontextmanager
+    async def file(self, content: Content, name: str) -> AsyncIterator[Path]:
+        """As the seam says."""
+        here = self._store.blobs.local_path(blob_key(content.sha256))
+        if here is not None:
+            yield here
+            return
+        handle, temporary = await asyncio.to_thread(
+            tempfile.mkstemp, dir=self._store.folder, prefix=".reading-", suffix=Path(name).suffix
+        )
+        path = Path(temporary)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                async for piece in self.stream(content):
+                    await asyncio.to_thread(file.write, piece)
+            yield path
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    # Writing
+
+    async def keep(self, path: Path, name: str) -> Content:
+        """As the seam says."""
+        content = await asyncio.to_thread(_look_at, path, name)
+        key = blob_key(content.sha256)
+        async with self._store.begin() as connection:
+            # The row is held until the blob is there: a collection of garbage waits, or has removed
+            # the blob before we look.
+            await rows.touch_blob(connection, content.sha256, content.size)
+            if not await self._store.blobs.exists(key):
+                await self._store.blobs.take_file(key, path)
+            kept = await rows.add_content(connection, self.repository, content)
+        if kept is None:
+            raise Conflict(f"another content has the hash {content.hash}; this one cannot be kept")
+        return kept
+
+    async def keep_bytes(self, data: bytes, name: str) -> Content:
+        """As the seam says."""
+        handle, temporary = await asyncio.to_thread(
+            tempfile.mkstemp, dir=self._store.folder, prefix=".incoming-"
+        )
+        path = Path(temporary)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            return await self.keep(path, name)
+        finally:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def commit(
+        self,
+        branch: str,
+        changes: Mapping[str, Content | None],
+        message: str,
+        author: Signature,
+        *,
+        expected: str | None = None,
+        key: str | None = None,
+    ) -> Commit:
+        """As the seam says."""
+        wanted = {checked_path(path): content for path, content in changes.items()}
+        for _ in range(_TRIES):
+            if key is not None and (before := await self._made_under(key)):
+                return before
+            parent = await self._head(branch, expected)
+            if expected is not None and (parent is None or parent.id != expected):
+                raise Conflict(f"the branch {branch!r} is not at {expected} any more")
+            made = await self._next(parent, wanted, message, author)
+            if made is None:
+                raise Invalid("nothing would change: the files are as they would be committed")
+            if await self._put(branch, parent, *made, key=key):
+                return made[0]
+        raise Conflict(f"the branch {branch!r} moves too fast; try again")
+
+    async def _made_under(self, key: str) -> Commit | None:
+        async with self._store.begin() as connection:
+            return await rows.find_commit_by_key(connection, self._id, key)
+
+    async def _head(self, branch: str, expected: str | None) -> Commit | None:
+        """Where a branch is; None: the repository is empty, and its first commit makes it."""
+        async with self._store.begin() as connection:
+            found = (await rows.find_branches(connection, self._id, [branch])).get(branch)
+            others = [] if found else await rows.list_branches(connection, self._id)
+            if found is None and (others or expected is not None):
+                raise NotFound(_no_branch(self.repository, branch, others))
+            if found is None:
+                checked_branch(branch)
+                return None
+            return (await rows.find_commits(connection, self._id, [found.commit_id]))[
+                found.commit_id
+            ]
+
+    async def _next(
+        self,
+        parent: Commit | None,
+        changes: Mapping[str, Content | None],
+        message: str,
+        author: Signature,
+    ) -> tuple[Commit, dict[str, Tree]] | None:
+        """The commit that changes come to, with its trees; None: nothing would change."""
+        leaves = {
+            path: None if content is None else Leaf(Kind.FILE, content.hash, content.size, "")
+            for path, content in changes.items()
+        }
+        root, made = await trees.apply(parent.tree if parent else None, leaves, self._load)
+        if parent is not None and root == parent.tree:
+            return None
+        return self._signed([parent] if parent else [], root, message, author, made)
+
+    def _signed(
+        self,
+        parents: Sequence[Commit],
+        root: str | None,
+        message: str,
+        author: Signature,
+        made: dict[str, Tree],
+    ) -> tuple[Commit, dict[str, Tree]]:
+        moment = now()
+        ids = [parent.id for parent in parents]
+        told = [ids, root, message, author.name, author.email, moment, secrets.token_hex(16)]
+        commit = Commit(
+            id=hashlib.sha256(orjson.dumps(told)).hexdigest()[:32],
+            parents=tuple(ids),
+            tree=root,
+            generation=1 + max((parent.generation for parent in parents), default=-1),
+            message=message,
+            author=author,
+            created_at=moment,
+        )
+        signed: dict[str, Tree] = {
+            tree_hash: {
+                name: leaf if leaf.commit_id else replace(leaf, commit_id=commit.id)
+                for name, leaf in tree.items()
+            }
+            for tree_hash, tree in made.items()
+        }
+        return commit, signed
+
+    async def _put(
+        self,
+        branch: str,
+        parent: Commit | None,
+        commit: Commit,
+        made: Mapping[str, Tree],
+        *,
+        key: str | None = None,
+    ) -> bool:
+        """Keep a commit and move the branch to it, both or neither; False: the branch has moved, or
+        somebody made a commit under this key."""
+        written = {
+            tree_hash: [
+                [name, leaf.kind.value, leaf.hash, leaf.size, leaf.commit_id]
+                for name, leaf in sorted(tree.items())
+            ]
+            for tree_hash, tree in made.items()
+        }
+        try:
+            async with self._store.begin() as connection:
+                await rows.add_trees(connection, self.repository, written)
+                await rows.add_commit(connection, self.repository, commit, key)
+                if parent is None:
+                    moved = await rows.add_branch(connection, self.repository, branch, commit.id)
+                else:
+                    moved = await rows.set_branch(
+                        connection, self._id, branch, commit.id, parent.id
+                    )
+                if not moved:
+                    raise _Moved
+        except (_Moved, IntegrityError):
+            return False
+        return True
+
+    async def _load(self, tree_hash: str) -> Tree:
+        found = self._trees.get(tree_hash)
+        if found is None:
+            async with self._store.begin() as connection:
+                entries = await rows.read_tree(connection, self._id, tree_hash)
+            found = {
+                name: Leaf(Kind(kind), hash_, size, commit_id)
+                for name, kind, hash_, size, commit_id in entries
+            }
+            if len(self._trees) >= _TREES_AT_HAND:
+                self._trees.clear()
+            self._trees[tree_hash] = found
+        return found
+
+    async def _size(self, commit: Commit) -> int:
+        tree = await self._load(commit.tree) if commit.tree else {}
+        return sum(leaf.size for leaf in tree.values())
+
+
+class _Moved(Exception):
+    """The branch is not where it was: whatever was written in this transaction is undone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection of garbage removed; `bytes` of blobs."""
+
+    commits: int
+    contents: int
+    bytes: int
+
+
+def blob_key(sha256: str) -> str:
+    """Where a content lies in the blob store."""
+    return f"versions/{sha256[:2]}/{sha256}"
+
+
+def _look_at(path: Path, name: str) -> Content:
+    shape = shape_of(path, name)
+    ours, theirs = hashlib.sha256(), xxhash.xxh3_128()
+    size = 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            ours.update(piece)
+            theirs.update(piece)
+            size += len(piece)
+    return Content(f"{theirs.intdigest():x}", ours.hexdigest(), size, shape)
+
+
+def _entry(path: str, leaf: Leaf) -> Entry:
+    return Entry(path, leaf.kind, leaf.hash, leaf.size, leaf.commit_id)
+
+
+def _no_branch(repository: Repository, revision: str, branches: Sequence[Branch]) -> str:
+    if COMMIT_ID.fullmatch(revision):
+        return f"there is no commit {revision} in {repository.address}"
+    if not branches:
+        return (
+            f"{repository.address} is empty: it has no branch {revision[:80]!r}; its first commit "
+            f"makes one (usually {MAIN!r})"
+        )
+    names = [branch.name for branch in branches]
+    listed = ", ".join(names[:20])
+    return (
+        f"{repository.address} has no branch or commit {revision[:80]!r}"
+        f"{did_you_mean(revision, names)} (branches: {listed})"
+    )
