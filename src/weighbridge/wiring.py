@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
 
 from weighbridge.embedded.known import added_models
 from weighbridge.outbound.guard import Guard, read_networks
@@ -33,7 +32,6 @@ from weighbridge.store.engine import Store
 from weighbridge.store.migrate import migrate
 from weighbridge.store.replies import Ceiling
 from weighbridge.telemetry import Telemetry, open_telemetry
-from weighbridge.versions.base import VersionStore
 from weighbridge.versions.local import LocalVersions
 
 
@@ -115,7 +113,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             outcomes=outcomes,
             exports=Exports(outcomes),
             reports=Reports(store, runs),
-            repositories=Repositories(cast("VersionStore", LocalVersions(store))),
+            repositories=Repositories(LocalVersions(store)),
             reviews=Reviews(store, runs, outcomes),
             agreements=Agreements(store, runs),
             cache=Cache(store),

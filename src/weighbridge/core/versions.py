@@ -185,6 +185,29 @@ class Draft:
     changes: Mapping[str, str | None] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that comes in parts, to become a change of a draft.
+
+    Attributes:
+        draft_id, path: which change it becomes.
+        hash: of the content that it must come to.
+        size: in bytes. part_size: of every part but the last.
+    """
+
+    id: str
+    draft_id: str
+    path: str
+    hash: str
+    size: int
+    part_size: int
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are; they are numbered from 1."""
+        return max(1, -(-self.size // self.part_size))
+
+
 class Moved(StrEnum):
     """How a file differs between two revisions."""
 
@@ -234,6 +257,15 @@ class MergePlan:
     changes: Mapping[str, str | None]
     conflicts: tuple[MergeConflict, ...]
     fast_forward: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What a collection of garbage removed; `bytes` of stored files."""
+
+    commits: int
+    contents: int
+    bytes: int
 
 
 def checked_path(path: str, *, root: bool = False) -> str:

@@ -324,6 +324,15 @@ async def _with_parents(connection: AsyncConnection, rows: Iterable[RowMapping])
 # Trees
 
 
+async def keep_from_collecting(connection: AsyncConnection, repository_id: str) -> None:
+    """Keep garbage from being collected in a repository until the transaction ends."""
+    await connection.execute(
+        select(repositories.c.id)
+        .where(repositories.c.id == repository_id)
+        .with_for_update(read=True)
+    )
+
+
 async def read_tree(connection: AsyncConnection, repository_id: str, tree_hash: str) -> list[Any]:
     """The entries of a tree, `[name, kind, hash, size, commit id]` each, by name."""
     found = await connection.scalar(

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from weighbridge.core.versions import (
     Branch,
+    Collected,
     Commit,
     Content,
     Draft,
@@ -76,6 +77,10 @@ class Repo(Protocol):
             path: only those that changed this file or folder.
             start: how many to skip.
         """
+        ...
+
+    async def ancestors(self, commit: Commit) -> list[Commit]:
+        """A commit and all that led to it, by generation, highest first."""
         ...
 
     # Reading
@@ -167,6 +172,10 @@ class Repo(Protocol):
         """The files that differ, by path."""
         ...
 
+    async def changes_since(self, before: Commit | None, after: Commit) -> list[FileChange]:
+        """As `changes`; None: of nothing, so that all files were added."""
+        ...
+
     async def merge_plan(self, into: Commit, other: Commit) -> MergePlan:
         """What merging `other` into `into` would do."""
         ...
@@ -252,20 +261,7 @@ class VersionStore(Protocol):
         """With everything in it. Raises `NotFound`."""
         ...
 
-    async def collect_garbage(self, *, older_than_s: float) -> "Collected":
+    async def collect_garbage(self, *, older_than_s: float) -> Collected:
         """Forget commits that no branch, draft or result leads to, and contents that no commit,
         draft or result names; nothing that was touched in the last `older_than_s` seconds."""
         ...
-
-
-class Collected(Protocol):
-    """What a collection of garbage removed."""
-
-    @property
-    def commits(self) -> int: ...
-
-    @property
-    def contents(self) -> int: ...
-
-    @property
-    def bytes(self) -> int: ...

@@ -2,13 +2,15 @@
 
 import asyncio
 import builtins
+import contextlib
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -20,11 +22,16 @@ from weighbridge.core.versions import (
     COMMIT_ID,
     MAIN,
     Branch,
+    Collected,
     Commit,
     Content,
+    Draft,
     Entry,
+    FileChange,
     Kind,
     Located,
+    MergePlan,
+    Moved,
     Repository,
     Signature,
     checked_branch,
@@ -33,15 +40,18 @@ from weighbridge.core.versions import (
 )
 from weighbridge.datasets.shapes import shape_of
 from weighbridge.errors import Conflict, Invalid, NotFound
+from weighbridge.store import drafts as draft_rows
 from weighbridge.store import versions as rows
 from weighbridge.store.engine import Store
 from weighbridge.store.moments import now
-from weighbridge.versions import trees
+from weighbridge.versions import garbage, merging, trees
+from weighbridge.versions.places import blob_key
 from weighbridge.versions.trees import Leaf, Tree
 
 _PIECE = 1 << 20
 _TRIES = 20
 _TREES_AT_HAND = 256
+_DRAFT = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
 class LocalVersions:
@@ -112,6 +122,10 @@ class LocalVersions:
         async with self._store.begin() as connection:
             if not await rows.remove_repository(connection, workspace_id, repository_id):
                 raise NotFound("the repository is gone")
+
+    async def collect_garbage(self, *, older_than_s: float) -> Collected:
+        """As the seam says."""
+        return await garbage.collect(self._store, older_than_s=older_than_s)
 
 
 class LocalRepo:
@@ -210,6 +224,11 @@ class LocalRepo:
             return await self._log_of(commit, checked_path(path), start, limit)
         async with self._store.begin() as connection:
             return await rows.ancestors(connection, self._id, commit.id, start=start, limit=limit)
+
+    async def ancestors(self, commit: Commit) -> list[Commit]:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            return await rows.ancestors(connection, self._id, commit.id)
 
     async def _log_of(self, commit: Commit, path: str, start: int, limit: int) -> list[Commit]:
         async with self._store.begin() as connection:
@@ -445,6 +464,7 @@ class LocalRepo:
         }
         try:
             async with self._store.begin() as connection:
+                await rows.keep_from_collecting(connection, self._id)
                 await rows.add_trees(connection, self.repository, written)
                 await rows.add_commit(connection, self.repository, commit, key)
                 if parent is None:
@@ -458,6 +478,163 @@ class LocalRepo:
         except (_Moved, IntegrityError):
             return False
         return True
+
+    # Comparing and merging
+
+    async def changes(self, before: Commit, after: Commit, path: str = "") -> list[FileChange]:
+        """As the seam says."""
+        found = await self.changes_since(before, after)
+        path = checked_path(path, root=True)
+        return [it for it in found if not path or f"{it.path}/".startswith(f"{path}/")]
+
+    async def changes_since(self, before: Commit | None, after: Commit) -> list[FileChange]:
+        """As the seam says."""
+        root = before.tree if before else None
+        found = [
+            FileChange((new or old).path, _how(old, new), old, new)  # type: ignore[union-attr]
+            async for old, new in trees.differences(root, after.tree, "", self._load)
+        ]
+        return sorted(found, key=lambda it: it.path)
+
+    async def merge_plan(self, into: Commit, other: Commit) -> MergePlan:
+        """As the seam says."""
+        return await merging.plan(self, into, other)
+
+    async def merge(
+        self, branch: str, other: Commit, author: Signature, message: str | None = None
+    ) -> Commit:
+        """As the seam says."""
+        for _ in range(_TRIES):
+            into = await self.commit_at((await self.branch(branch)).commit_id)
+            plan = await self.merge_plan(into, other)
+            if plan.conflicts:
+                paths = ", ".join(conflict.path for conflict in plan.conflicts[:20])
+                raise Conflict(f"both sides changed {paths}; nothing was merged")
+            if not plan.commits:
+                return into
+            if plan.fast_forward:
+                with contextlib.suppress(Conflict):
+                    await self.move_branch(branch, other.id, expected=into.id)
+                    return other
+                continue
+            known = await self.contents([it for it in plan.changes.values() if it])
+            leaves = {
+                path: Leaf(Kind.FILE, known[wanted].hash, known[wanted].size, "")
+                if wanted
+                else None
+                for path, wanted in plan.changes.items()
+            }
+            root, made = await trees.apply(into.tree, leaves, self._load)
+            text = message or f"Merge {other.id} into {branch}"
+            signed = self._signed([into, other], root, text, author, made)
+            if await self._put(branch, into, *signed):
+                return signed[0]
+        raise Conflict(f"the branch {branch!r} moves too fast; try again")
+
+    # Drafts
+
+    async def drafts(self) -> list[Draft]:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            return await draft_rows.list_drafts(connection, self._id)
+
+    async def draft(self, draft_id: str) -> Draft:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            found = await draft_rows.find_draft(connection, self._id, draft_id)
+        if found is None:
+            raise NotFound(f"there is no draft {draft_id[:80]!r}")
+        return found
+
+    async def begin_draft(self, draft_id: str, branch: str, name: str | None = None) -> Draft:
+        """As the seam says."""
+        if not _DRAFT.fullmatch(draft_id):
+            raise Invalid("a draft is called by 1 to 200 letters, digits, `.`, `_` and `-`")
+        at = await self.branch(branch)
+        async with self._store.begin() as connection:
+            await draft_rows.add_draft(
+                connection, self.repository, draft_id, branch, at.commit_id, name
+            )
+        draft = await self.draft(draft_id)
+        if draft.branch != branch:
+            raise Conflict(f"the draft {draft_id!r} was begun for the branch {draft.branch!r}")
+        return draft
+
+    async def stage(self, draft_id: str, changes: Mapping[str, Content | None]) -> Draft:
+        """As the seam says."""
+        wanted = {
+            checked_path(path): content.hash if content else None
+            for path, content in changes.items()
+        }
+        await self.draft(draft_id)
+        async with self._store.begin() as connection:
+            await draft_rows.put_changes(connection, self.repository, draft_id, wanted)
+        return await self.draft(draft_id)
+
+    async def unstage(self, draft_id: str, path: str) -> Draft:
+        """As the seam says."""
+        path = checked_path(path, root=True)
+        await self.draft(draft_id)
+        async with self._store.begin() as connection:
+            await draft_rows.remove_changes(connection, self._id, draft_id, path)
+        return await self.draft(draft_id)
+
+    async def delete_draft(self, draft_id: str) -> None:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            if not await draft_rows.remove_draft(connection, self._id, draft_id):
+                raise NotFound(f"there is no draft {draft_id[:80]!r}")
+
+    async def commit_draft(
+        self, draft_id: str, branch: str, message: str, author: Signature
+    ) -> Commit:
+        """As the seam says."""
+        draft = await self.draft(draft_id)
+        if not draft.changes:
+            raise Invalid("nothing was added to the draft; there is nothing to commit")
+        named = f"draft {draft.id} {draft.created_at.isoformat()}"
+        key = hashlib.sha256(named.encode()).hexdigest()
+        known = await self.contents([it for it in draft.changes.values() if it])
+        changes = {path: known[it] if it else None for path, it in draft.changes.items()}
+        for _ in range(_TRIES):
+            head = await self.commit_at((await self.branch(branch)).commit_id)
+            if head.id != draft.commit_id and await self._made_under(key) is None:
+                await self._refuse_overwriting(draft, head)
+            with contextlib.suppress(_NotThereAnyMore):
+                commit = await self._commit_at(branch, changes, message, author, head.id, key)
+                await self.delete_draft(draft_id)
+                return commit
+        raise Conflict(f"the branch {branch!r} moves too fast; try again")
+
+    async def _commit_at(
+        self,
+        branch: str,
+        changes: Mapping[str, Content | None],
+        message: str,
+        author: Signature,
+        head: str,
+        key: str,
+    ) -> Commit:
+        try:
+            return await self.commit(branch, changes, message, author, expected=head, key=key)
+        except Conflict as error:
+            if (await self.branch(branch)).commit_id != head:
+                raise _NotThereAnyMore from error
+            raise
+
+    async def _refuse_overwriting(self, draft: Draft, head: Commit) -> None:
+        begun = await self.commit_at(draft.commit_id)
+        since = {change.path: change.after for change in await self.changes(begun, head)}
+        lost = [
+            path
+            for path, after in since.items()
+            if path in draft.changes and draft.changes[path] != (after.hash if after else None)
+        ]
+        if lost:
+            raise Conflict(
+                f"the branch has moved, and {', '.join(lost[:20])} was changed there since; "
+                "nothing was committed"
+            )
 
     async def _load(self, tree_hash: str) -> Tree:
         found = self._trees.get(tree_hash)
@@ -478,22 +655,18 @@ class LocalRepo:
         return sum(leaf.size for leaf in tree.values())
 
 
+class _NotThereAnyMore(Exception):
+    """A branch has moved between looking at it and committing to it."""
+
+
 class _Moved(Exception):
     """The branch is not where it was: whatever was written in this transaction is undone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What a collection of garbage removed; `bytes` of blobs."""
-
-    commits: int
-    contents: int
-    bytes: int
-
-
-def blob_key(sha256: str) -> str:
-    """Where a content lies in the blob store."""
-    return f"versions/{sha256[:2]}/{sha256}"
+def _how(before: Entry | None, after: Entry | None) -> Moved:
+    if before is None:
+        return Moved.ADDED
+    return Moved.REMOVED if after is None else Moved.CHANGED
 
 
 def _look_at(path: Path, name: str) -> Content:

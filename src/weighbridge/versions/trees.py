@@ -146,3 +146,37 @@ async def walk(root: str | None, path: str, load: Load) -> AsyncIterator[Entry]:
         else:
             async for entry in walk(leaf.hash, where, load):
                 yield entry
+
+
+async def differences(
+    before: str | None, after: str | None, path: str, load: Load
+) -> AsyncIterator[tuple[Entry | None, Entry | None]]:
+    """The files that differ between two trees; only folders that differ are read.
+
+    Args:
+        path: of the trees themselves; "" for a commit's.
+    """
+    if before == after:
+        return
+    one = await load(before) if before else {}
+    other = await load(after) if after else {}
+    for name in sorted(one.keys() | other.keys()):
+        where = f"{path}/{name}" if path else name
+        old, new = one.get(name), other.get(name)
+        if old is not None and new is not None and old.hash == new.hash and old.kind == new.kind:
+            continue
+        files = [
+            Entry(where, leaf.kind, leaf.hash, leaf.size, leaf.commit_id)
+            if leaf is not None and leaf.kind is Kind.FILE
+            else None
+            for leaf in (old, new)
+        ]
+        if any(files):
+            yield files[0], files[1]
+        folders = [
+            leaf.hash if leaf is not None and leaf.kind is Kind.FOLDER else None
+            for leaf in (old, new)
+        ]
+        if any(folders):
+            async for pair in differences(folders[0], folders[1], where, load):
+                yield pair
