@@ -31,8 +31,10 @@ from weighbridge.core.evaluation import (
     AnswersOfRun,
     Budget,
     Choose,
+    Delivery,
     Evaluation,
     GivenAnswers,
+    Output,
     Precision,
     PromptMessage,
     Reducer,
@@ -41,10 +43,14 @@ from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import ScorerSpec
 from weighbridge.core.prompt import Template
 from weighbridge.core.suggest import did_you_mean
+from weighbridge.core.versions import checked_branch, checked_path
 from weighbridge.datasets.cases import BadRow, check_rows
+from weighbridge.datasets.columns import HIDDEN
+from weighbridge.datasets.readers import EXTENSIONS
 from weighbridge.datasets.rows import Row
 from weighbridge.datasets.selection import Condition, Selection
-from weighbridge.errors import FieldProblem, InvalidFields
+from weighbridge.datasets.shapes import format_of
+from weighbridge.errors import FieldProblem, Invalid, InvalidFields
 from weighbridge.validation import problems_of, refuse
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -266,6 +272,64 @@ class ChooseSpec(_Strict):
         return Choose(options, self.ask, self.normalise, self.space)
 
 
+def _check_path(path: str) -> str:
+    try:
+        return checked_path(path)
+    except Invalid as error:
+        raise ValueError(error.message) from error
+
+
+def _check_branch(name: str) -> str:
+    try:
+        return checked_branch(name)
+    except Invalid as error:
+        raise ValueError(error.message) from error
+
+
+class DeliverSpec(_Strict):
+    """Where the answers go: into a column of a file in a repository, by a commit."""
+
+    column: Column = Field(
+        description="Name of the column; one that is there is replaced. Not `_oxen_…`."
+    )
+    branch: Annotated[str, AfterValidator(_check_branch)] | None = Field(
+        default=None,
+        description="Where the file is committed; made if it is not there. The branch that the "
+        "data come from otherwise.",
+    )
+    path: Annotated[str, AfterValidator(_check_path)] | None = Field(
+        default=None,
+        description="Of the file, which says its format; the one that the data come from "
+        "otherwise.",
+    )
+    commit: bool = Field(
+        default=True,
+        description="Whether it is committed as soon as it is there; false: after review, by "
+        "`POST /runs/{id}/commit`.",
+    )
+    message: str | None = Field(
+        default=None,
+        max_length=10_000,
+        description="Of the commit; names the evaluation otherwise.",
+    )
+
+    @field_validator("column")
+    @classmethod
+    def _check_column(cls, column: str) -> str:
+        if column.startswith(HIDDEN) or not column.strip():
+            raise ValueError(f"a column cannot be called so: neither empty nor `{HIDDEN}…`")
+        return column
+
+    @field_validator("path")
+    @classmethod
+    def _check_format(cls, path: str | None) -> str | None:
+        if path is not None and format_of(path) is None:
+            raise ValueError(
+                f"no file of rows by its name; it ends with one of {', '.join(EXTENSIONS)}"
+            )
+        return path
+
+
 class EvaluationSpec(_Strict):
     """An evaluation: cases, a prompt, one or more models, and scorers."""
 
@@ -274,8 +338,8 @@ class EvaluationSpec(_Strict):
         default=None,
         min_length=1,
         max_length=4_096,
-        description="Where the cases are: a file, an uploaded file's id or a stored data set. This "
-        "or `cases`.",
+        description="Where the cases are: a file, an uploaded file's id, a stored data set, or "
+        "`namespace/repository@revision:path`. This or `cases`.",
     )
     cases: list[dict[str, JsonValue]] | None = Field(
         default=None,
@@ -322,6 +386,20 @@ class EvaluationSpec(_Strict):
         default=None,
         description="Answers that are there already are scored, and no model is asked: "
         "`{column: …}` of the data, or `{run: …}` for those of a run.",
+    )
+    output: Literal["text", "embeddings", "image", "video"] = Field(
+        default="text", description="What the model is asked to make."
+    )
+    deliver: DeliverSpec | None = Field(
+        default=None,
+        description="Commit the answers as a column of a file in the repository that the data come "
+        "from.",
+    )
+    files: str | None = Field(
+        default=None,
+        max_length=1_000,
+        description="`namespace/repository@revision` in which images and videos of the prompt are "
+        "found that are no addresses; for data from a repository it is that one.",
     )
     target: Column | None = Field(default=None, description="Column with the reference answer.")
     cluster: Column | None = Field(
@@ -433,6 +511,9 @@ class EvaluationSpec(_Strict):
             answers=self.answers.to_answers() if self.answers else None,
             judge=self.judge,
             cache=self.cache,
+            output=Output(self.output),
+            deliver=Delivery(**dict(self.deliver)) if self.deliver else None,
+            files=self.files,
             scorer_columns=_scorer_columns(self.scorers),
             metadata={**self.metadata},
         )
@@ -478,6 +559,7 @@ class EvaluationSpec(_Strict):
             yield from self._contradictions_of_answers(self.answers)
         if self.stop is not None:
             yield from self._contradictions_of_stop(self.stop)
+        yield from self._contradictions_of_output()
         if self.target is None and (self.data or self.cases):  # else it is still taken from a run
             yield from _targets_missed(self.scorers)
 
@@ -518,6 +600,23 @@ class EvaluationSpec(_Strict):
                     yield (field,), "the cases are those of the run in `answers`: leave it out"
         elif self.epochs > 1:
             yield ("epochs",), "a column holds one answer to each case: leave it out"
+
+    def _contradictions_of_output(self) -> Iterator[tuple[Path, str]]:
+        if self.output != "text":
+            for field in ("choose", "answers", "schema"):
+                if self._says(field):
+                    yield (field,), f"is for text, and `output` is {self.output}: leave it out"
+        if self.deliver is None:
+            return
+        if self.data is None:
+            yield ("deliver",), "needs `data` in a repository: namespace/repository@branch:path"
+        if self.models is not None and len(self.models) > 1:
+            yield ("models",), "one column holds the answers of one model: `deliver` takes one"
+        if self.epochs > 1:
+            yield ("epochs",), "one cell holds one answer: with `deliver` leave it out"
+        for field in ("where", "sample", "stop"):
+            if self._says(field):
+                yield (field,), "with `deliver` rows are taken in order: use `limit` for the first"
 
     def _contradictions_of_stop(self, stop: StopSpec) -> Iterator[tuple[Path, str]]:
         scorers_ = _scorer_specs(self.scorers)
@@ -708,4 +807,5 @@ _PARTS: dict[str, type[BaseModel]] = {
     "answers": AnswersSpec,
     "choose": ChooseSpec,
     "stop": StopSpec,
+    "deliver": DeliverSpec,
 }

@@ -19,6 +19,7 @@ from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.exports import Exports
 from weighbridge.services.flips import Flips
 from weighbridge.services.gates import Gates
+from weighbridge.services.inferences import Inferences
 from weighbridge.services.keys import Keys
 from weighbridge.services.monitoring import Monitoring
 from weighbridge.services.outcomes import Outcomes
@@ -43,6 +44,7 @@ class Services:
     store: Store
     catalog: Catalog
     models: Models
+    inferences: Inferences
     keys: Keys
     datasets: Datasets
     evaluations: Evaluations
@@ -101,6 +103,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         datasets = Datasets(store)
         outcomes = Outcomes(store)
         runs = Runs(store)
+        repositories = Repositories(LocalVersions(store))
         yield Services(
             settings=settings,
             store=store,
@@ -108,12 +111,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             models=models,
             keys=Keys(store),
             datasets=datasets,
-            evaluations=Evaluations(store, models, datasets),
+            evaluations=Evaluations(store, models, datasets, repositories),
+            inferences=Inferences(store, repositories),
             runs=runs,
             outcomes=outcomes,
             exports=Exports(outcomes),
             reports=Reports(store, runs),
-            repositories=Repositories(LocalVersions(store)),
+            repositories=repositories,
             reviews=Reviews(store, runs, outcomes),
             agreements=Agreements(store, runs),
             cache=Cache(store),

@@ -73,9 +73,18 @@ def test_every_field_of_an_evaluation_is_known_to_matter_or_not() -> None:
     """A new field must be put on one side or the other."""
     matter = {
         "messages", "id_column", "target_column", "cluster_column", "scorers", "params", "schema",
-        "epochs", "reducer", "limit", "choose", "stop",
+        "epochs", "reducer", "limit", "choose", "stop", "output", "files",
     }  # fmt: skip
-    do_not = {"name", "models", "concurrency", "budget", "timeout_s", "metadata", "cache"}
+    do_not = {
+        "name",
+        "models",
+        "concurrency",
+        "budget",
+        "timeout_s",
+        "metadata",
+        "cache",
+        "deliver",
+    }
     # Who judges is in `judging`; which answers are given, in what stands for the model.
     # The columns that scorers look at follow from their options.
     by_what_it_names = {"judge", "answers", "scorer_columns"}

@@ -107,6 +107,34 @@ SOMEBODY = "given"
 """Who answered, where nobody says who did."""
 
 
+class Output(StrEnum):
+    """What a model is asked to make."""
+
+    TEXT = "text"
+    EMBEDDINGS = "embeddings"
+    IMAGE = "image"
+    VIDEO = "video"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where the answers go: into a column of a file in a repository.
+
+    Attributes:
+        column: its name.
+        branch: where the file is committed; None: the branch that the data came from.
+        path: of the file; None: the one that the data came from.
+        commit: whether it is committed as soon as it is there, or waits for somebody to say so.
+        message: of the commit; None: names the evaluation.
+    """
+
+    column: str
+    branch: str | None = None
+    path: str | None = None
+    commit: bool = True
+    message: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """What is to be done.
@@ -130,6 +158,10 @@ class Evaluation:
         answers: where the answers are, when no model is asked for them; None: they are asked for.
         judge: the model that judges where a scorer names none; None: no scorer needs one.
         cache: whether replies are looked for among those that the workspace was given before.
+        output: what the model is asked to make.
+        deliver: where the answers go besides the outcomes; None: nowhere.
+        files: `namespace/repository@revision` in which images and videos of the prompt are found
+            that are no addresses; None: there are none such.
         scorer_columns: columns that scorers look at besides the target → the scorer's key. Follows
             from their options, so it is not pinned.
     """
@@ -154,5 +186,13 @@ class Evaluation:
     answers: GivenAnswers | None = None
     judge: str | None = None
     cache: bool = False
+    output: Output = Output.TEXT
+    deliver: Delivery | None = None
+    files: str | None = None
     scorer_columns: Mapping[str, str] = field(default_factory=dict)
     metadata: dict[str, Json] = field(default_factory=dict)
+
+
+def sends_files(evaluation: Evaluation) -> bool:
+    """Whether images or videos are part of the prompt."""
+    return any(message.images or message.videos for message in evaluation.messages)

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
-from weighbridge.core.evaluation import Evaluation
+from weighbridge.core.evaluation import Evaluation, Output, sends_files
 from weighbridge.core.json import Json, JsonObject
 
 
@@ -96,6 +96,10 @@ def _determining(
         determining["choose"] = asdict(evaluation.choose)
     if evaluation.stop is not None:
         determining["stop"] = asdict(evaluation.stop)
+    if evaluation.output is not Output.TEXT:
+        determining["output"] = str(evaluation.output)
+    if evaluation.files is not None and sends_files(evaluation):
+        determining["files"] = evaluation.files
     if judging:
         determining["judging"] = judging
     return determining

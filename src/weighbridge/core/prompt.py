@@ -13,8 +13,9 @@ class Template:
     """A text with places for columns.
 
     A place is `{column}`. The name between the braces is taken literally, so that it may hold
-    spaces, dots or dashes; there is no attribute, no index, no format and no expression. `{{` and
-    `}}` stand for braces.
+    spaces, dots or dashes; where no column is called so, `{column.field}` is a field of a column
+    that holds objects. There is no attribute, no index, no format and no expression. `{{` and `}}`
+    stand for braces.
 
     Args:
         text: the template.
@@ -70,15 +71,43 @@ class Template:
         Raises:
             KeyError: a column is not there. `datasets.cases.check_rows` has made sure before.
         """
-        return self._format % tuple(
-            [
-                value if type(value := inputs[column]) is str else as_text(value)
-                for column in self._columns
-            ]
-        )
+        try:
+            return self._format % tuple(
+                [
+                    value if type(value := inputs[column]) is str else as_text(value)
+                    for column in self._columns
+                ]
+            )
+        except KeyError:
+            found = (as_text(value_at(inputs, column)) for column in self._columns)
+            return self._format % tuple(found)
 
     def __repr__(self) -> str:
         return f"Template({self.text!r})"
+
+
+def value_at(inputs: JsonObject, name: str) -> Json:
+    """The value of a column, or, where none is called so, of a field: `column.field`, any number
+    of fields deep. What is below null is null.
+
+    Raises:
+        KeyError: there is neither.
+    """
+    if name in inputs:
+        return inputs[name]
+    steps = name.split(".")
+    for depth in range(len(steps) - 1, 0, -1):  # columns' names may hold dots themselves
+        column = ".".join(steps[:depth])
+        if column in inputs:
+            value = inputs[column]
+            for step in steps[depth:]:
+                if value is None:
+                    return None
+                if not isinstance(value, dict) or step not in value:
+                    raise KeyError(name)
+                value = value[step]
+            return value
+    raise KeyError(name)
 
 
 def as_text(value: Json) -> str:

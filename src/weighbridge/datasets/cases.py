@@ -8,7 +8,7 @@ from weighbridge.core.case import Case
 from weighbridge.core.evaluation import AnswerColumn, Evaluation
 from weighbridge.core.json import Json
 from weighbridge.core.media import Medium, media_problem
-from weighbridge.core.prompt import Template, as_text
+from weighbridge.core.prompt import Template, as_text, value_at
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.datasets.rows import Row
 from weighbridge.errors import Invalid
@@ -47,11 +47,11 @@ def check_rows(rows: Iterable[Row], evaluation: Evaluation) -> Iterator[Row]:
     wanted = used_columns(evaluation)
     id_column = evaluation.id_column
     ids = UniqueIds()
-    media = _media_templates(evaluation)
+    media = _media_templates(evaluation) if evaluation.files is None else []
     number = 0
     for number, row in enumerate(rows, 1):
-        if not wanted.keys() <= row.keys():
-            raise _missing_column(number, row, wanted)
+        if not wanted.keys() <= row.keys() and (lost := _not_found(row, wanted)) is not None:
+            raise _missing_column(number, row, lost, wanted[lost])
         if id_column is not None:
             ids.add(number, _checked_id(number, id_column, row[id_column]))
         for medium, template in media:
@@ -190,8 +190,21 @@ def _checked_id(number: int, column: str, value: Json) -> str:
     raise BadRow(number, f"row {number}: the id in column `{column}` is neither text nor number")
 
 
-def _missing_column(number: int, row: Row, wanted: Mapping[str, str]) -> BadRow:
-    column, place = next((column, place) for column, place in wanted.items() if column not in row)
+def _not_found(row: Row, wanted: Mapping[str, str]) -> str | None:
+    """The first column that a row does not have; the prompt may name fields, too."""
+    for column, place in wanted.items():
+        if column in row:
+            continue
+        if place != "the prompt":
+            return column
+        try:
+            value_at(row, column)
+        except KeyError:
+            return column
+    return None
+
+
+def _missing_column(number: int, row: Row, column: str, place: str) -> BadRow:
     names = list(row)
     listed = ", ".join(f"`{shortened(name)}`" for name in names[:_LISTED_COLUMNS])
     more = ", …" if len(names) > _LISTED_COLUMNS else ""

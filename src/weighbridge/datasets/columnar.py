@@ -35,6 +35,7 @@ Array: TypeAlias = Any
 """An arrow array of any type; the stubs leave out half of its methods."""
 
 BATCH_ROWS = 1024
+_WRITTEN_ROWS = 16_384
 
 _UNITS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
@@ -45,7 +46,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
     Raises:
         Invalid: the file is damaged, or a column's type has no JSON form.
     """
-    with _refusing(path, "parquet"), pq.ParquetFile(path, pre_buffer=False) as file:
+    with refusing(path, "parquet"), pq.ParquetFile(path, pre_buffer=False) as file:
         _check_names(path, file.schema_arrow)
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
             yield from _rows(batch)
@@ -57,7 +58,7 @@ def read_arrow(path: Path) -> Iterator[Row]:
     Raises:
         Invalid: the file is damaged, or a column's type has no JSON form.
     """
-    with _refusing(path, "arrow"), pa.memory_map(str(path)) as source:
+    with refusing(path, "arrow"), pa.memory_map(str(path)) as source:
         if source.size() == 0:
             return
         for batch in _batches(path, source):
@@ -75,13 +76,13 @@ def scan(path: Path, format: str) -> tuple[int, dict[str, str]]:  # noqa: A002 (
     """
     rows = 0
     if format == "parquet":
-        with _refusing(path, format), pq.ParquetFile(path, pre_buffer=False) as file:
+        with refusing(path, format), pq.ParquetFile(path, pre_buffer=False) as file:
             schema = file.schema_arrow
             _check_names(path, schema)
             for batch in file.iter_batches(batch_size=BATCH_ROWS * 16, use_threads=False):
                 rows += batch.num_rows
         return rows, _types(schema)
-    with _refusing(path, format), pa.memory_map(str(path)) as source:
+    with refusing(path, format), pa.memory_map(str(path)) as source:
         for batch in _batches(path, source):
             batch.validate(full=True)
             rows += batch.num_rows
@@ -94,6 +95,30 @@ def scan(path: Path, format: str) -> tuple[int, dict[str, str]]:  # noqa: A002 (
 
 def _types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: str(field.type) for field in schema}
+
+
+def batches_of(
+    path: Path,
+    format: str,  # noqa: A002 (as elsewhere)
+    open_: contextlib.ExitStack,
+) -> tuple[pa.Schema, Iterator[pa.RecordBatch], str]:
+    """Schema, batches and compression (`zstd`…) of a parquet or arrow file, which is open as long
+    as `open_` is. Inside of `refusing`."""
+    if format == "parquet":
+        file = open_.enter_context(pq.ParquetFile(path, pre_buffer=False))
+        compression = "snappy"
+        if file.metadata.num_row_groups and file.metadata.num_columns:
+            compression = file.metadata.row_group(0).column(0).compression.lower()
+        batches = file.iter_batches(batch_size=_WRITTEN_ROWS, use_threads=False)
+        known = {"snappy", "gzip", "brotli", "lz4", "zstd"}
+        return file.schema_arrow, batches, compression if compression in known else "none"
+    source = open_.enter_context(pa.memory_map(str(path)))
+    is_file = source.read(6) == b"ARROW1"
+    source.seek(0)
+    reader = pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source)
+    schema = reader.schema
+    source.seek(0)
+    return schema, _batches(path, source), "zstd"
 
 
 def _batches(path: Path, source: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch]:
@@ -111,7 +136,8 @@ def _batches(path: Path, source: pa.MemoryMappedFile) -> Iterator[pa.RecordBatch
 
 
 @contextlib.contextmanager
-def _refusing(path: Path, what: str) -> Iterator[None]:
+def refusing(path: Path, what: str) -> Iterator[None]:
+    """What arrow says of a damaged file, as `Invalid`."""
     try:
         yield
     except (pa.ArrowException, UnicodeDecodeError, EOFError) as error:

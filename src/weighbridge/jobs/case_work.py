@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import cast
 
 from weighbridge.core.case import Case
-from weighbridge.core.evaluation import Evaluation, PromptMessage
+from weighbridge.core.evaluation import Evaluation, Output, PromptMessage
 from weighbridge.core.outcome import Answer, Failed, Given, Outcome, Record, Ungraded, Usage
 from weighbridge.core.prompt import Template
 from weighbridge.errors import WeighbridgeError
 from weighbridge.jobs.choosing import TOP_LOGPROBS, Choosing, NothingToChoose
+from weighbridge.jobs.files import Files
 from weighbridge.jobs.keeping import keep
+from weighbridge.jobs.outputs import embed, refuse_without
 from weighbridge.providers.base import (
     Askable,
     CallFailed,
@@ -39,6 +41,7 @@ class CaseWork:
         scorers: by key, in the order of the evaluation.
         judges: models that the judges among them ask, by the name they say.
         blobs: where images that are part of an answer are kept.
+        files: where images and videos of the prompt are found that are no addresses.
     """
 
     def __init__(
@@ -48,8 +51,10 @@ class CaseWork:
         scorers: Mapping[str, AnyScorer],
         judges: Mapping[str | None, Askable],
         blobs: Blobs,
+        files: Files | None = None,
     ) -> None:
         self._evaluation = evaluation
+        self._files = files
         self._model = model
         # Sorted out once: asking a protocol whether an object follows it is slow.
         self._scorers = tuple(
@@ -77,6 +82,8 @@ class CaseWork:
             return _unanswered(case, epoch, given.failure, Usage())
         try:
             request = self._request(case, epoch)
+            if self._files is not None and given.answer is None:
+                request = await self._files.put_into(request)
             answer = given.answer or await self._ask(request, case)
         except NothingToChoose as problem:
             return self._undecided(case, epoch, problem)
@@ -112,7 +119,12 @@ class CaseWork:
             raise CallFailed(_NOBODY_TO_ASK, retry=False)
         if self._choosing is not None:
             return await self._choosing.ask(self._model, request, case)
-        reply = await self._model.chat(request, timeout_s=self._evaluation.timeout_s)
+        output, timeout_s = self._evaluation.output, self._evaluation.timeout_s
+        if output is Output.EMBEDDINGS:
+            return await embed(self._model, request, timeout_s)
+        reply = await self._model.chat(request, timeout_s=timeout_s)
+        if output is not Output.TEXT:
+            refuse_without(output, reply)
         return Answer(
             reply.text,
             reply.finish_reason,

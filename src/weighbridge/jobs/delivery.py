@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Metric
 from weighbridge.core.run import RunState
+from weighbridge.jobs.column import deliver_column
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.stop import Stop
 from weighbridge.reports.breakdown import BreakdownBuilder
@@ -16,6 +17,7 @@ from weighbridge.scorers.base import Pooled
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import stream_scores
 from weighbridge.store.runs import move_run, store_report
+from weighbridge.versions.local import LocalVersions
 
 
 async def deliver(store: Store, loaded: LoadedRun, reason: str | None = None) -> RunState:
@@ -34,12 +36,31 @@ async def deliver(store: Store, loaded: LoadedRun, reason: str | None = None) ->
         message, count = failures.most_common(1)[0]
         state = RunState.FAILED
         reason = f"no case was answered; {count} of {failures.total()}: {message}"
+    elif loaded.inference is not None:
+        state, reason = await _deliver_column(store, loaded, failures)
     async with store.begin() as connection:
         await store_report(
             connection, run_id, report.metrics, report.breakdown, round_=loaded.round
         )
         await move_run(connection, run_id, state, reason, round_=loaded.round)
     return state
+
+
+async def _deliver_column(
+    store: Store, loaded: LoadedRun, failures: Counter[str]
+) -> tuple[RunState, str | None]:
+    """Put the answers where they go; the state and reason that the run ends with."""
+    inference = loaded.inference
+    assert inference is not None  # noqa: S101 (the caller has looked)
+    repo = await LocalVersions(store).open_id(loaded.run.workspace_id, inference.repository_id)
+    delivered = await deliver_column(store, loaded, repo)
+    if delivered.problem is not None:
+        return RunState.FAILED, delivered.problem
+    if not failures:
+        return RunState.SUCCEEDED, None
+    message, _ = failures.most_common(1)[0]
+    total = loaded.run.progress.total
+    return RunState.SUCCEEDED, f"{failures.total()} of {total} rows have no answer: {message}"
 
 
 async def conclude(store: Store, loaded: LoadedRun, stop: Stop) -> None:

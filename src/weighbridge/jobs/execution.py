@@ -58,7 +58,12 @@ class Execution:
         self._store = store
         self._slots = slots or asyncio.Semaphore(loaded.evaluation.concurrency)
         self._work = CaseWork(
-            loaded.evaluation, loaded.model, loaded.scorers, loaded.judges, store.blobs
+            loaded.evaluation,
+            loaded.model,
+            loaded.scorers,
+            loaded.judges,
+            store.blobs,
+            loaded.files,
         )
         self._trace = loaded.trace
         # What stops a run that knows enough counts in the order of the data: do the first first.

@@ -3,7 +3,7 @@
 import hashlib
 
 from weighbridge.core.json import Json, JsonObject
-from weighbridge.providers.base import Image, Reply
+from weighbridge.providers.base import Image, Reply, Video
 from weighbridge.store.blobs import Blobs
 
 MOST_THINKING = 20_000
@@ -19,9 +19,9 @@ async def keep(blobs: Blobs, reply: Reply) -> JsonObject | None:
     """Store the images of a reply; the details that its answer is to carry, None where it has none.
 
     Returns:
-        `thinking` (text), `images` (a list of `{blob, media_type, sha256, bytes}`), `refusal` (why
-        a filter stopped it) and `cached` (true: it came out of the cache), each only where there is
-        such a thing.
+        `thinking` (text), `images` and `videos` (lists of `{blob, media_type, sha256, bytes}`),
+        `refusal` (why a filter stopped it) and `cached` (true: it came out of the cache), each only
+        where there is such a thing.
 
     Raises:
         OutOfSpace, Unavailable: an image could not be stored.
@@ -31,6 +31,8 @@ async def keep(blobs: Blobs, reply: Reply) -> JsonObject | None:
         details["thinking"] = _bounded(reply.thinking)
     if reply.images:
         details["images"] = [await _keep_image(blobs, image) for image in reply.images]
+    if reply.videos:
+        details["videos"] = [await _keep_image(blobs, video) for video in reply.videos]
     if reply.refusal:
         details["refusal"] = reply.refusal
     if reply.usage.cached:
@@ -38,7 +40,7 @@ async def keep(blobs: Blobs, reply: Reply) -> JsonObject | None:
     return details or None
 
 
-async def _keep_image(blobs: Blobs, image: Image) -> JsonObject:
+async def _keep_image(blobs: Blobs, image: Image | Video) -> JsonObject:
     sha256 = hashlib.sha256(image.data).hexdigest()
     key = image_key(sha256)
     await blobs.put(key, image.data)

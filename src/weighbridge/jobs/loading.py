@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 
 from weighbridge import scorers as scorer_table
-from weighbridge.core.evaluation import Evaluation
+from weighbridge.core.evaluation import Evaluation, sends_files
+from weighbridge.core.inference import Inference
 from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
 from weighbridge.datasets.frame import SEGMENT
 from weighbridge.errors import NotFound
+from weighbridge.jobs.files import Files, open_files
 from weighbridge.jobs.judges import open_judge
 from weighbridge.providers.base import Askable
 from weighbridge.providers.cached import CachedModel
@@ -17,8 +19,10 @@ from weighbridge.spec import parse_spec
 from weighbridge.store.datasets import Dataset, find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
+from weighbridge.store.inferences import find_inference
 from weighbridge.store.runs import find_run, read_state, read_traceparent, workspace_of
 from weighbridge.telemetry import RunTrace, Telemetry
+from weighbridge.versions.local import LocalVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class LoadedRun:
         judges: the models that judges among them ask, by the name they say (None: the
             evaluation's `judge`).
         trace: watches it; None: nobody does.
+        files: where images and videos of the prompt are found; None: they are addresses.
+        inference: where its answers go besides its outcomes; None: nowhere.
     """
 
     run: Run
@@ -44,6 +50,8 @@ class LoadedRun:
     scorers: dict[str, AnyScorer]
     judges: dict[str | None, Askable]
     trace: RunTrace | None = None
+    files: Files | None = None
+    inference: Inference | None = None
 
 
 def plan_of(evaluation: Evaluation, rows: int) -> Plan:
@@ -81,6 +89,7 @@ async def load_run(
             traceparent = await read_traceparent(connection, run.workspace_id, run_id)
         stored = await find_evaluation(connection, run.workspace_id, run.evaluation_id)
         dataset = stored and await find_dataset(connection, run.workspace_id, stored.dataset_id)
+        inference = await find_inference(connection, run.workspace_id, run_id)
     if not stored or not dataset:
         raise NotFound(f"the evaluation of the run {run_id} is gone")
     evaluation = replace(parse_spec(stored.spec).to_evaluation(), models=(run.model,))
@@ -104,8 +113,16 @@ async def load_run(
         model=None if evaluation.answers else behind(await models.get(run.model)),
         scorers=scorers,
         trace=trace,
+        files=await _files(store, run, evaluation),
+        inference=inference,
         judges={
             name: behind(await open_judge(models, evaluation, name))
             for name in scorer_table.asked_by(scorers.values())
         },
     )
+
+
+async def _files(store: Store, run: Run, evaluation: Evaluation) -> Files | None:
+    if evaluation.files is None or not sends_files(evaluation):
+        return None
+    return await open_files(LocalVersions(store), run.workspace_id, evaluation.files)

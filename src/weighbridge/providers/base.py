@@ -98,6 +98,14 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Video:
+    """A video that a model made: as `Image`."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What came back.
 
@@ -112,6 +120,7 @@ class Reply:
         thinking: what the model said to itself before it answered, where it is shown.
         images: what it drew.
         refusal: why a filter of the endpoint stopped it, in the endpoint's words.
+        videos: what it filmed.
     """
 
     text: str
@@ -123,6 +132,7 @@ class Reply:
     thinking: str | None = None
     images: tuple[Image, ...] = ()
     refusal: str | None = None
+    videos: tuple[Video, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from weighbridge.providers.base import (
     Image,
     Reply,
     TokenLogprob,
+    Video,
 )
 
 log = logging.getLogger(__name__)
@@ -219,6 +220,9 @@ def _read_reply(kept: bytes) -> Reply:
         )
     found["images"] = tuple(
         Image(base64.b64decode(it["data"]), it["media_type"]) for it in found["images"]
+    )
+    found["videos"] = tuple(
+        Video(base64.b64decode(it["data"]), it["media_type"]) for it in found.get("videos", ())
     )
     return Reply(**found)
 

@@ -416,6 +416,7 @@ def _settled(reply: Reply, usage: Usage, latency_s: float) -> Reply:
         reply.thinking,
         reply.images,
         reply.refusal,
+        reply.videos,
     )
 
 

@@ -130,7 +130,7 @@ def read_image(encoded: object) -> Image:
     except (Base64Error, ValueError):
         raise _no_image("is not base64") from None
     media_type = media_type_of(data)
-    if media_type is None:
+    if media_type is None or not media_type.startswith("image/"):
         raise _no_image("is neither PNG, JPEG, GIF, WebP nor SVG")
     return Image(data, media_type)
 
@@ -142,12 +142,16 @@ def _no_image(problem: str) -> CallFailed:
 
 
 def media_type_of(data: bytes) -> str | None:
-    """What an image is, by its first bytes; None: none that is known."""
+    """What an image or video is, by its first bytes; None: none that is known."""
     for magic, media_type in _MAGIC:
         if data.startswith(magic):
             return media_type
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
+    if data[4:8] == b"ftyp":
+        return "video/quicktime" if data[8:10] == b"qt" else "video/mp4"
+    if data.startswith(b"\x1a\x45\xdf\xa3"):
+        return "video/webm"
     start = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"<svg") or (start.startswith(b"<?xml") and b"<svg" in data[:1024]):
         return "image/svg+xml"

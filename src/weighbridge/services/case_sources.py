@@ -11,6 +11,7 @@ from weighbridge.datasets.rows import Row
 from weighbridge.datasets.selection import Selection
 from weighbridge.errors import FieldProblem, InvalidFields, NotFound
 from weighbridge.services.datasets import Datasets
+from weighbridge.services.frame_sources import FrameSources, Source
 from weighbridge.spec import EvaluationSpec
 from weighbridge.store.datasets import Dataset
 
@@ -20,36 +21,51 @@ class CaseSources:
 
     Args:
         datasets: those that are stored, and where new ones are kept.
+        frames: those that lie in repositories.
     """
 
-    def __init__(self, datasets: Datasets) -> None:
+    def __init__(self, datasets: Datasets, frames: FrameSources) -> None:
         self._datasets = datasets
+        self._frames = frames
 
     async def take(
-        self, caller: Caller, spec: EvaluationSpec, evaluation: Evaluation, folder: Path | None
+        self,
+        caller: Caller,
+        spec: EvaluationSpec,
+        evaluation: Evaluation,
+        folder: Path | None,
+        source: Source | None = None,
     ) -> Dataset:
         """The data set that holds exactly the rows to be evaluated, all of them looked at, in the
         order in which they are to be taken.
 
         Args:
             folder: where a file is looked for; None: files cannot be named.
+            source: where the data are, if in a repository.
 
         Raises:
             Invalid: there is no such data, or it lacks what the evaluation needs.
         """
-        dataset = await self._take(caller, spec, evaluation, folder)
+        dataset = await self._take(caller, spec, evaluation, folder, source)
         if evaluation.stop is None:
             return dataset
         # A run that stops when it knows enough must not have begun with the easy cases.
         return await self._datasets.shuffle(caller, dataset, evaluation.stop.seed)
 
     async def _take(
-        self, caller: Caller, spec: EvaluationSpec, evaluation: Evaluation, folder: Path | None
+        self,
+        caller: Caller,
+        spec: EvaluationSpec,
+        evaluation: Evaluation,
+        folder: Path | None,
+        source: Source | None,
     ) -> Dataset:
         selection = spec.selection()
         # What is selected from is kept as it is; only what is selected must suit the evaluation.
         check = None if selection else lambda rows: check_rows(rows, evaluation)
-        if spec.cases is not None:
+        if source is not None:
+            dataset = await self._frames.take(caller, source, evaluation, check=check is not None)
+        elif spec.cases is not None:
             dataset = await self._datasets.import_rows(
                 caller,
                 f"{evaluation.name}, inline cases",
@@ -69,10 +85,18 @@ class CaseSources:
         return await self._datasets.select(caller, dataset, selection, evaluation)
 
     async def count(
-        self, caller: Caller, spec: EvaluationSpec, evaluation: Evaluation, folder: Path | None
+        self,
+        caller: Caller,
+        spec: EvaluationSpec,
+        evaluation: Evaluation,
+        folder: Path | None,
+        source: Source | None = None,
     ) -> int:
         """How many rows `take` would find; it refuses what `take` refuses, and nothing is kept."""
         selection = spec.selection()
+        if source is not None:
+            async with source.repo.file(source.content, source.path) as path:
+                return await self._datasets.count(path, evaluation, selection, source.path)
         if spec.cases is not None:
             return _count_inline(spec, selection)  # the spec has looked at them itself
         found = await self._find(caller, spec.data or "", folder)

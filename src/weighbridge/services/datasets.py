@@ -20,6 +20,7 @@ from weighbridge.datasets.cases import check_rows
 from weighbridge.datasets.frame import SEGMENT, FrameIndex, write_frame
 from weighbridge.datasets.readers import open_rows
 from weighbridge.datasets.selection import Selection
+from weighbridge.datasets.shapes import format_of
 from weighbridge.datasets.shuffle import shuffled
 from weighbridge.errors import Invalid, NotFound, OutOfSpace
 from weighbridge.store import datasets
@@ -248,10 +249,17 @@ class Datasets:
             pass
 
     async def count(
-        self, path: Path, evaluation: Evaluation, selection: Selection | None = None
+        self,
+        path: Path,
+        evaluation: Evaluation,
+        selection: Selection | None = None,
+        name: str | None = None,
     ) -> int:
         """The rows of a file that would be taken, each looked at as it would be on its way in;
         nothing is kept.
+
+        Args:
+            name: what the file is called, where it is not called so.
 
         Raises:
             Invalid: the file cannot be read as data, or lacks what the evaluation needs.
@@ -260,7 +268,7 @@ class Datasets:
         abandoned = threading.Event()
 
         def look() -> int:
-            rows = _unless(abandoned, open_rows(path))
+            rows = _unless(abandoned, open_rows(path, format_of(name) if name else None))
             if selection is None:
                 return sum(1 for _ in check_rows(rows, evaluation))
             return selection.count(rows, lambda taken: check_rows(taken, evaluation))

@@ -23,10 +23,14 @@ from weighbridge.providers.model import Models
 from weighbridge.services.answer_sources import AnswerSources
 from weighbridge.services.case_sources import CaseSources
 from weighbridge.services.datasets import Datasets
+from weighbridge.services.frame_sources import FrameSources, Source, of_run
+from weighbridge.services.repositories import Repositories
 from weighbridge.spec import EvaluationSpec, parse_spec
 from weighbridge.store import evaluations, runs
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import StoredEvaluation
+from weighbridge.store.inferences import add_inference
+from weighbridge.versions.local import LocalVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,21 @@ class Evaluations:
         store: where they are kept.
         models: which models there are.
         datasets: which data there is.
+        repositories: where more data are; None: those of the store.
     """
 
-    def __init__(self, store: Store, models: Models, datasets: Datasets) -> None:
+    def __init__(
+        self,
+        store: Store,
+        models: Models,
+        datasets: Datasets,
+        repositories: Repositories | None = None,
+    ) -> None:
         self._store = store
         self._models = models
-        self._sources = CaseSources(datasets)
+        repositories = repositories or Repositories(LocalVersions(store))
+        self._frames = FrameSources(store, repositories, datasets)
+        self._sources = CaseSources(datasets, self._frames)
         self._answers = AnswerSources(store)
 
     async def start(
@@ -95,10 +108,12 @@ class Evaluations:
             Invalid: something is wrong with it; nothing was started and nothing was paid.
         """
         caller.must_be(Role.WRITER)
+        spec, source = await self._source(caller, spec)
         spec, answers = await self._answers.settle(caller, spec)
         evaluation = spec.to_evaluation()
         identities = [answers or await self._identify(evaluation, n) for n in evaluation.models]
-        dataset = await self._sources.take(caller, spec, evaluation, folder)
+        inference = await self._frames.inference(caller, source, evaluation) if source else None
+        dataset = await self._sources.take(caller, spec, evaluation, folder, source)
         plan = plan_of(evaluation, dataset.frame.rows)
         versions = scorer_table.versions(evaluation.scorers)
         evaluation, judging = await self._judging(evaluation)
@@ -130,6 +145,8 @@ class Evaluations:
                     owned_for_s=owner.seconds if owner else 0.0,
                     traceparent=caller.traceparent,
                 )
+                if inference is not None:
+                    await add_inference(connection, of_run(inference, run_id))
                 run = await runs.find_run(connection, caller.workspace_id, run_id)
                 assert run is not None  # noqa: S101 (it was made in this transaction)
                 made.append(run)
@@ -152,7 +169,8 @@ class Evaluations:
             )
         if not original or not stored:
             raise NotFound(f"there is no run {run_id}")
-        again = {name: value for name, value in stored.spec.items() if name != "models"}
+        left_out = {"models", "deliver"}  # the first delivery stays what it is
+        again = {name: value for name, value in stored.spec.items() if name not in left_out}
         spec = parse_spec({**again, "model": original.model})
         started = await self.start(caller, spec, owner=owner)
         run = started.runs[0]
@@ -201,13 +219,17 @@ class Evaluations:
             Invalid: something is wrong with it.
         """
         caller.must_be(Role.WRITER)
+        spec, source = await self._source(caller, spec)
         spec, answers = await self._answers.settle(caller, spec)
         evaluation = spec.to_evaluation()
+        if source is not None:
+            await self._frames.inference(caller, source, evaluation)
         for name in evaluation.models if answers is None else ():
             await self._identify(evaluation, name)
         evaluation, _ = await self._judging(evaluation)
         await self._answers.opponents(caller, evaluation, None)
-        return plan_of(evaluation, await self._sources.count(caller, spec, evaluation, folder))
+        rows = await self._sources.count(caller, spec, evaluation, folder, source)
+        return plan_of(evaluation, rows)
 
     async def warnings(self, spec: EvaluationSpec) -> tuple[str, ...]:
         """What may start, and will not bring what was wanted: a sentence each.
@@ -241,6 +263,18 @@ class Evaluations:
             return await evaluations.list_evaluations(
                 connection, caller.workspace_id, after=after, limit=limit
             )
+
+    async def _source(
+        self, caller: Caller, spec: EvaluationSpec
+    ) -> tuple[EvaluationSpec, Source | None]:
+        """What was said of data in a repository, settled; what is wrong with it is said of the
+        field, but for what is not there."""
+        try:
+            return await self._frames.settle(caller, spec)
+        except InvalidFields:
+            raise
+        except (Invalid, NotFound) as error:
+            raise InvalidFields([FieldProblem("data", error.message)]) from error
 
     async def _identify(self, evaluation: Evaluation, name: str) -> Any:
         try:

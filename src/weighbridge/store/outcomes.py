@@ -378,6 +378,45 @@ async def stream_scores(
         page = query.where(tuple_(columns.position, columns.epoch) > last)
 
 
+@dataclass(slots=True)
+class AnswerRow:
+    """The answer of an outcome row; None where there is none."""
+
+    position: int
+    answer: str | None
+    details: dict[str, Any] | None
+
+
+async def stream_answers(
+    store: Store, workspace_id: str, run_id: str, *, details: bool
+) -> AsyncIterator[list[AnswerRow]]:
+    """The answers of a run's first epoch by position, in pages.
+
+    Args:
+        details: whether what came with them is read, too.
+    """
+    columns = outcomes.c
+    query = (
+        select(columns.position, columns.answer, *([columns.details] if details else []))
+        .where(
+            columns.run_id == run_id,
+            columns.workspace_id == workspace_id,
+            columns.epoch == 0,
+            _IS_DONE,
+        )
+        .order_by(columns.position)
+        .limit(SCORES_PAGE)
+    )
+    after = -1
+    while True:
+        async with store.begin() as connection:
+            rows = (await connection.execute(query.where(columns.position > after))).all()
+        yield [AnswerRow(row[0], row[1], row[2] if details else None) for row in rows]
+        if len(rows) < SCORES_PAGE:
+            return
+        after = rows[-1].position
+
+
 def _to_scores(
     position: int,
     epoch: int,

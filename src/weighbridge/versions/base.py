@@ -166,6 +166,10 @@ class Repo(Protocol):
         """
         ...
 
+    async def made_under(self, key: str) -> Commit | None:
+        """The commit that was made under a key; None: none was."""
+        ...
+
     # Comparing and merging
 
     async def changes(self, before: Commit, after: Commit, path: str = "") -> list[FileChange]:

@@ -368,7 +368,7 @@ class LocalRepo:
         """As the seam says."""
         wanted = {checked_path(path): content for path, content in changes.items()}
         for _ in range(_TRIES):
-            if key is not None and (before := await self._made_under(key)):
+            if key is not None and (before := await self.made_under(key)):
                 return before
             parent = await self._head(branch, expected)
             if expected is not None and (parent is None or parent.id != expected):
@@ -380,7 +380,8 @@ class LocalRepo:
                 return made[0]
         raise Conflict(f"the branch {branch!r} moves too fast; try again")
 
-    async def _made_under(self, key: str) -> Commit | None:
+    async def made_under(self, key: str) -> Commit | None:
+        """As the seam says."""
         async with self._store.begin() as connection:
             return await rows.find_commit_by_key(connection, self._id, key)
 
@@ -598,7 +599,7 @@ class LocalRepo:
         changes = {path: known[it] if it else None for path, it in draft.changes.items()}
         for _ in range(_TRIES):
             head = await self.commit_at((await self.branch(branch)).commit_id)
-            if head.id != draft.commit_id and await self._made_under(key) is None:
+            if head.id != draft.commit_id and await self.made_under(key) is None:
                 await self._refuse_overwriting(draft, head)
             with contextlib.suppress(_NotThereAnyMore):
                 commit = await self._commit_at(branch, changes, message, author, head.id, key)

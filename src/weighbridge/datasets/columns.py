@@ -1,0 +1,143 @@
+"""Giving a file of rows one more column, in one pass: memory does not grow with the rows.
+
+Text formats keep what every other cell says, letter for letter; parquet and arrow keep types and,
+for parquet, the compression of the source. Another format than the source's is converted.
+"""
+
+import csv
+import importlib
+import io
+import itertools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import orjson
+
+from weighbridge.core.json import Json
+from weighbridge.core.prompt import as_text
+from weighbridge.datasets.readers import rows_of
+from weighbridge.datasets.rows import Row
+
+Value: TypeAlias = str | list[float] | None
+"""What a cell of the new column holds: text, an embedding, or nothing."""
+
+HIDDEN = "_oxen_"
+"""Columns that begin so are the vendor's own, and never written."""
+
+_FLUSH_BYTES = 1 << 20
+COLUMNAR = frozenset({"parquet", "arrow"})
+
+
+def write_with_column(
+    source: Path,
+    source_format: str,
+    target: Path,
+    target_format: str,
+    column: str,
+    values: Iterable[Value],
+    *,
+    embeddings: bool = False,
+    only: int | None = None,
+) -> int:
+    """Write the rows of a file with a column more, or with other values in one that is there.
+
+    Args:
+        source, source_format: the file, in one of `readers.FORMATS`.
+        target, target_format: where the new file goes.
+        column: its name.
+        values: one for each row, in order; when there are fewer, the rows after have none.
+        embeddings: whether the values are lists of numbers.
+        only: take so many rows; None: all.
+
+    Returns:
+        The number of rows written.
+
+    Raises:
+        Invalid: the source is damaged.
+    """
+    cells = itertools.chain(values, itertools.repeat(None))
+    if source_format in COLUMNAR or target_format in COLUMNAR:
+        # Loads pyarrow, which text formats do not need.
+        columnar = importlib.import_module("weighbridge.datasets.columnar_columns")
+        if source_format in COLUMNAR and target_format in COLUMNAR:
+            return int(
+                columnar.write_batches(
+                    source, source_format, target, target_format, column, cells, embeddings, only
+                )
+            )
+        if target_format in COLUMNAR:
+            return int(
+                columnar.write_converted(
+                    lambda: itertools.islice(rows_of(source, source_format), only),
+                    source_format in {"csv", "tsv"},
+                    target,
+                    target_format,
+                    column,
+                    cells,
+                    embeddings,
+                )
+            )
+    rows = itertools.islice(rows_of(source, source_format), only)
+    return _write_text(_with_cell(rows, column, cells), target, target_format)
+
+
+def _with_cell(rows: Iterable[Row], column: str, cells: Iterator[Value]) -> Iterator[Row]:
+    for row, cell in zip(rows, cells, strict=False):
+        kept = {name: value for name, value in row.items() if not name.startswith(HIDDEN)}
+        kept[column] = cell  # in the place that it has, or else last
+        yield kept
+
+
+def _write_text(rows: Iterable[Row], target: Path, target_format: str) -> int:
+    with target.open("wb") as file:
+        if target_format == "jsonl":
+            return _write_lines(file, rows)
+        if target_format == "json":
+            return _write_array(file, rows)
+        return _write_separated(file, rows, "\t" if target_format == "tsv" else ",")
+
+
+def _write_lines(file: BinaryIO, rows: Iterable[Row]) -> int:
+    dumps, newline = orjson.dumps, orjson.OPT_APPEND_NEWLINE
+    pending = bytearray()
+    count = 0
+    for row in rows:
+        pending += dumps(row, option=newline)
+        count += 1
+        if len(pending) >= _FLUSH_BYTES:
+            file.write(pending)
+            pending.clear()
+    file.write(pending)
+    return count
+
+
+def _write_array(file: BinaryIO, rows: Iterable[Row]) -> int:
+    count = 0
+    file.write(b"[")
+    for row in rows:
+        file.write(b",\n" if count else b"\n")
+        file.write(orjson.dumps(row))
+        count += 1
+    file.write(b"\n]\n")
+    return count
+
+
+def _write_separated(file: BinaryIO, rows: Iterable[Row], separator: str) -> int:
+    text = io.TextIOWrapper(file, "utf-8", newline="", write_through=False)
+    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
+    names: list[str] | None = None
+    count = 0
+    for row in rows:
+        if names is None:
+            names = list(row)
+            writer.writerow(names)
+        writer.writerow([_cell(row.get(name)) for name in names])
+        count += 1
+    text.flush()
+    text.detach()
+    return count
+
+
+def _cell(value: Json) -> str:
+    return value if type(value) is str else as_text(value)
