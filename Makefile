@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+CLIENTS := .venv-clients
 TEST_PROCESSES ?= 2
 
-.PHONY: install demo serve test test-slow lint types docs bench clean
+.PHONY: install clients demo serve test test-slow lint types docs bench clean
 
 install: $(STAMP)
 
@@ -17,6 +18,13 @@ $(STAMP): pyproject.toml requirements/embedded.txt requirements/constraints.txt
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/embedded.txt
 	touch $(STAMP)
 
+clients: $(CLIENTS)/.installed  ## the vendors' official clients, which tests drive
+
+$(CLIENTS)/.installed: requirements/clients.txt $(STAMP)
+	test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
+	$(BIN)/python -m pip --python $(CLIENTS)/bin/python install --quiet --no-deps -r requirements/clients.txt
+	touch $(CLIENTS)/.installed
+
 demo: install  ## the main job: real questions, a real model, a kill -9 in the middle, a report
 	$(BIN)/weighbridge demo
 
@@ -24,10 +32,10 @@ serve: install  ## the server on 127.0.0.1:8080, with the demo's data to look at
 	test -e .demo-data/weighbridge.sqlite || $(BIN)/weighbridge demo
 	$(BIN)/weighbridge serve --data .demo-data
 
-test: install
+test: install clients
 	$(BIN)/python -m pytest -q -m "not slow" -n $(TEST_PROCESSES) --dist loadfile
 
-test-slow: install  ## kill -9 at 20 moments, and other stories that take minutes
+test-slow: install clients  ## kill -9 at 20 moments, and other stories that take minutes
 	$(BIN)/python -m pytest -q -m slow
 
 lint: install
@@ -44,4 +52,4 @@ bench: install  ## the figures of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) .demo-data
+	rm -rf $(VENV) $(CLIENTS) .demo-data

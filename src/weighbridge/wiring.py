@@ -103,7 +103,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         datasets = Datasets(store)
         outcomes = Outcomes(store)
         runs = Runs(store)
-        repositories = Repositories(LocalVersions(store))
+        repositories = Repositories(LocalVersions(store), store)
         yield Services(
             settings=settings,
             store=store,

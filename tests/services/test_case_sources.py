@@ -10,9 +10,12 @@ from weighbridge.core.caller import Caller
 from weighbridge.errors import Invalid
 from weighbridge.services.case_sources import CaseSources
 from weighbridge.services.datasets import Datasets
+from weighbridge.services.frame_sources import FrameSources
 from weighbridge.services.keys import Keys
+from weighbridge.services.repositories import Repositories
 from weighbridge.spec import EvaluationSpec, parse_spec
 from weighbridge.store.engine import Store
+from weighbridge.versions.local import LocalVersions
 
 CSV = "subject,q\n" + "".join(f"{'math' if n % 2 else 'art'},{n}\n" for n in range(600))
 
@@ -24,7 +27,9 @@ async def caller(store: Store) -> Caller:
 
 @pytest.fixture
 def sources(store: Store) -> CaseSources:
-    return CaseSources(Datasets(store))
+    datasets = Datasets(store)
+    repositories = Repositories(LocalVersions(store))
+    return CaseSources(datasets, FrameSources(store, repositories, datasets))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Prompt templates: `{column}` stands for that column's value, and nothing else is interpreted."""
 
 import re
+from collections.abc import Collection
 
 import orjson
 
@@ -84,6 +85,11 @@ class Template:
 
     def __repr__(self) -> str:
         return f"Template({self.text!r})"
+
+
+def without_columns(text: str, columns: Collection[str]) -> str:
+    """A template without the places of some columns, and without the blanks around what is left."""
+    return _PIECE.sub(lambda found: "" if found[1] in columns else found[0], text).strip()
 
 
 def value_at(inputs: JsonObject, name: str) -> Json:

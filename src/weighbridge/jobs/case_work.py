@@ -195,5 +195,7 @@ class _MessageTemplate:
             return Message(self._role, text)
         images = filter(None, (image.render(case.inputs) for image in self._images))
         videos = filter(None, (video.render(case.inputs) for video in self._videos))
-        parts: list[Part] = [text, *map(ImagePart, images), *map(VideoPart, videos)]
+        parts: list[Part] = [*map(ImagePart, images), *map(VideoPart, videos)]
+        if text or not parts:
+            parts.insert(0, text)
         return Message(self._role, tuple(parts))

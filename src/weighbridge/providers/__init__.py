@@ -40,6 +40,7 @@ def find_protocol(protocol: str, *, batch: bool = False) -> str | None:
 PROTOCOLS: dict[str, str] = {
     "openai": "weighbridge.providers.openai:open_endpoint",
     "openai-images": "weighbridge.providers.openai_images:open_endpoint",
+    "openai-videos": "weighbridge.providers.openai_videos:open_endpoint",
     "anthropic": "weighbridge.providers.anthropic:open_endpoint",
     "google": "weighbridge.providers.google:open_endpoint",
     "llama": "weighbridge.providers.llama:open_file",
@@ -49,7 +50,7 @@ PROTOCOLS: dict[str, str] = {
 
 # Protocols that cannot give the log-probabilities of a text they are sent, so that an evaluation
 # which needs those is refused before anything is paid.
-NOT_WEIGHING = frozenset({"openai-images", "anthropic", "google", "scripted"})
+NOT_WEIGHING = frozenset({"openai-images", "openai-videos", "anthropic", "google", "scripted"})
 
 # protocol -> its factory for models with `batch = true`.
 BATCHES: dict[str, str] = {

@@ -20,6 +20,7 @@ from pydantic import (
 
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields
 from weighbridge.providers import BATCHES, PROTOCOLS, find_protocol
+from weighbridge.providers.capabilities import Capabilities, Input, Output, capabilities_of
 from weighbridge.providers.script import ScriptItem, problems_of
 from weighbridge.providers.thinking import EFFORTS, LEAST_BUDGET, SUFFIX, Thinking
 from weighbridge.providers.thinking import PROTOCOLS as THINKING_PROTOCOLS
@@ -34,6 +35,7 @@ _LOOKS_LIKE_KEY = re.compile(r"(sk|pk|gsk|xai|key)[-_][A-Za-z0-9_-]{8,}")
 _EXAMPLE_ADDRESSES = {
     "openai": "http://127.0.0.1:9000/v1",
     "openai-images": "https://api.openai.com/v1",
+    "openai-videos": "https://api.openai.com/v1",
     "anthropic": "https://api.anthropic.com/v1",
     "google": "https://generativelanguage.googleapis.com/v1beta",
 }
@@ -79,6 +81,8 @@ class DeclaredModel(BaseModel):
             hash to, tokens per slot, requests worked on at once, processor threads (None: one per
             usable core).
         script, replies: what the `scripted` protocol plays: a file, or the items themselves.
+        input, output: what it can be given and can make, where that is less than its protocol can
+            carry: words of `capabilities`.
         options: for protocols of other packages.
     """
 
@@ -105,7 +109,16 @@ class DeclaredModel(BaseModel):
     threads: int | None = Field(None, ge=1, le=1024)
     script: Path | None = None
     replies: list[ScriptItem] | None = None
+    input: tuple[Input, ...] | None = Field(None, min_length=1)
+    output: tuple[Output, ...] | None = Field(None, min_length=1)
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can be given, and what it can make."""
+        return capabilities_of(
+            self.protocol, batch=self.batch, input=self.input, output=self.output
+        )
 
     @property
     def endpoint_model(self) -> str:

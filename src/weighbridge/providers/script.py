@@ -70,6 +70,7 @@ class Rule(BaseModel):
         error: a failure to play instead.
         usage: tokens to report; by default a quarter of the characters.
         finish_reason: as an endpoint would give it.
+        image, video: bytes in base64 that come with the answer; `dot` is a picture of one pixel.
         first_token: token → probability, of the first token: what is given where log-probabilities
             are asked for.
     """
@@ -83,6 +84,8 @@ class Rule(BaseModel):
     error: ScriptedError | None = None
     usage: ScriptedUsage | None = None
     finish_reason: str = "stop"
+    image: str | None = None
+    video: str | None = None
     first_token: dict[str, Annotated[float, Field(gt=0, le=1)]] | None = Field(None, min_length=1)
 
     @model_validator(mode="after")

@@ -20,12 +20,18 @@ from weighbridge.providers.base import (
     Reply,
     TokenLogprob,
 )
-from weighbridge.providers.failures import call_failed, status_failed, unsupported
+from weighbridge.providers.failures import call_failed, status_failed
 from weighbridge.providers.opening import Opened, Opening
 from weighbridge.providers.script import Rule, ScriptedError, load_script
+from weighbridge.providers.wire import read_image, read_video
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _RETRIED_KINDS = frozenset({"rate_limited", "server_error", "timeout", "connection", "malformed"})
+_DIMENSIONS = 16
+_DOT = (
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJ"
+    "RU5ErkJggg=="
+)
 _CHARACTERS_PER_TOKEN = 4
 
 
@@ -84,9 +90,10 @@ class ScriptedProvider:
         """Play the reply to the prompt."""
         return await self._play(request.prompt)
 
-    async def embed(self, texts: Sequence[str]) -> Embeddings:  # noqa: ARG002 - the seam's
-        """A script has no vectors."""
-        raise unsupported("the protocol scripted has no embeddings")
+    async def embed(self, texts: Sequence[str]) -> Embeddings:
+        """Vectors that say nothing, but are the same for the same text: made of its hash."""
+        usage = Usage(sum(_tokens(text) for text in texts), 0, None, 1)
+        return Embeddings([_vector(text) for text in texts], usage, self._model)
 
     async def close(self) -> None:
         """Nothing to let go of."""
@@ -120,7 +127,11 @@ class ScriptedProvider:
             usage = Usage(rule.usage.input_tokens, rule.usage.output_tokens, None, 1)
         else:
             usage = Usage(_tokens(text), _tokens(reply), None, 1)
-        return Reply(reply, rule.finish_reason, usage, self._model)
+        if rule.image is None and rule.video is None:
+            return Reply(reply, rule.finish_reason, usage, self._model)
+        images = (read_image(_DOT if rule.image == "dot" else rule.image),) if rule.image else ()
+        videos = (read_video(rule.video),) if rule.video else ()
+        return Reply(reply, rule.finish_reason, usage, self._model, images=images, videos=videos)
 
 
 async def open_script(opening: Opening) -> Opened:
@@ -157,6 +168,13 @@ def _first_token(probabilities: dict[str, float], count: int) -> TokenLogprob:
     likeliest = sorted(probabilities.items(), key=lambda pair: pair[1], reverse=True)
     top = tuple((token, math.log(probability)) for token, probability in likeliest[:count])
     return TokenLogprob(likeliest[0][0], math.log(likeliest[0][1]), top)
+
+
+def _vector(text: str) -> list[float]:
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+    numbers = [byte / 127.5 - 1 for byte in digest[:_DIMENSIONS]]
+    length = math.sqrt(sum(number * number for number in numbers)) or 1.0
+    return [number / length for number in numbers]
 
 
 def _tokens(text: str) -> int:

@@ -104,6 +104,10 @@ class Transport:
         """Parse the JSON at an address. Raises as `post_json`."""
         return _parsed(await self._fetch("GET", url, headers))
 
+    async def get_bytes(self, url: URL, headers: Mapping[str, str]) -> bytes:
+        """The bytes at an address. Raises as `post_json`."""
+        return await self._fetch("GET", url, headers)
+
     async def get_lines(self, url: URL, headers: Mapping[str, str]) -> AsyncIterator[Any]:
         """The JSON of each line at an address, a line in memory at a time. Raises as `post_json`;
         lines before a failure have been given by then."""

@@ -10,7 +10,7 @@ from yarl import URL
 
 from weighbridge import __version__
 from weighbridge.core.json import JsonObject
-from weighbridge.providers.base import CallFailed, Image
+from weighbridge.providers.base import CallFailed, Image, Video
 from weighbridge.providers.failures import (
     call_failed,
     endpoint_message,
@@ -133,6 +133,27 @@ def read_image(encoded: object) -> Image:
     if media_type is None or not media_type.startswith("image/"):
         raise _no_image("is neither PNG, JPEG, GIF, WebP nor SVG")
     return Image(data, media_type)
+
+
+def read_video(encoded: str) -> Video:
+    """A video out of base64 text. Raises as `read_image`."""
+    try:
+        return video_of(b64decode(encoded, validate=True))
+    except (Base64Error, ValueError):
+        raise _no_image("is not base64") from None
+
+
+def video_of(data: bytes) -> Video:
+    """Some bytes as a video.
+
+    Raises:
+        CallFailed: `malformed`, if they are none.
+    """
+    media_type = media_type_of(data)
+    if media_type is None or not media_type.startswith("video/"):
+        message = "the video of the answer is neither MP4, QuickTime nor WebM"
+        raise call_failed("malformed", message, retry=False, status=200)
+    return Video(data, media_type)
 
 
 def _no_image(problem: str) -> CallFailed:

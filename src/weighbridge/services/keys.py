@@ -150,6 +150,13 @@ class Keys:
         async with self._store.begin() as connection:
             return await keys.list_keys(connection, caller.workspace_id)
 
+    async def name_of(self, caller: Caller, user_id: str | None) -> str | None:
+        """What a user of the workspace is called; None: nobody is known by that id."""
+        if user_id is None:
+            return None
+        async with self._store.begin() as connection:
+            return await keys.name_of_user(connection, caller.workspace_id, user_id)
+
     async def revoke(self, caller: Caller, key_id: str) -> None:
         """Make a key unusable from now on.
 

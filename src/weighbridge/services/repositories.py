@@ -1,11 +1,16 @@
 """Repositories of versioned data, opened for whoever may."""
 
 import builtins
+from pathlib import Path
 
 from weighbridge.core.caller import Caller, Role
-from weighbridge.core.versions import Repository
-from weighbridge.errors import Invalid
+from weighbridge.core.ids import new_id
+from weighbridge.core.versions import Collected, Repository, Upload
+from weighbridge.errors import Invalid, NotFound, Unavailable
+from weighbridge.store import drafts
+from weighbridge.store.engine import Store
 from weighbridge.versions.base import Repo, VersionStore
+from weighbridge.versions.places import remove_folder, upload_folder
 
 
 class Repositories:
@@ -13,10 +18,12 @@ class Repositories:
 
     Args:
         versions: where they are kept.
+        store: where uploads that are not complete are noted; None: none can be begun.
     """
 
-    def __init__(self, versions: VersionStore) -> None:
+    def __init__(self, versions: VersionStore, store: Store | None = None) -> None:
         self._versions = versions
+        self._store = store
 
     async def create(
         self, caller: Caller, namespace: str, name: str, *, description: str | None = None
@@ -74,3 +81,47 @@ class Repositories:
         repo = await self.open(caller, address, write=True)
         await self._versions.delete(caller.workspace_id, repo.repository.id)
         return repo.repository
+
+    async def collect_garbage(self, caller: Caller, *, older_than_s: float) -> Collected:
+        """Forget what no branch, draft or result leads to, in all workspaces.
+
+        Raises:
+            Forbidden: the caller is no administrator.
+        """
+        caller.must_be(Role.ADMIN)
+        return await self._versions.collect_garbage(older_than_s=older_than_s)
+
+    # Files that come in parts, to become a change of a draft
+
+    async def begin_upload(
+        self, repo: Repo, draft_id: str, path: str, content_hash: str, size: int, part_size: int
+    ) -> Upload:
+        """Note that a file comes."""
+        upload = Upload(new_id("up"), draft_id, path, content_hash, size, part_size)
+        async with self._noted.begin() as connection:
+            await drafts.add_upload(connection, repo.repository, upload)
+        return upload
+
+    async def find_upload(self, repo: Repo, upload_id: str) -> Upload:
+        """A file that comes in parts. Raises `NotFound`."""
+        async with self._noted.begin() as connection:
+            found = await drafts.find_upload(connection, repo.repository.id, upload_id[:64])
+        if found is None:
+            raise NotFound(f"there is no upload {upload_id[:80]!r}; it may be complete")
+        return found
+
+    async def end_upload(self, upload: Upload) -> None:
+        """Forget a file that came in parts, and the parts."""
+        async with self._noted.begin() as connection:
+            await drafts.remove_upload(connection, upload.id)
+        await remove_folder(self.folder_of(upload))
+
+    def folder_of(self, upload: Upload) -> Path:
+        """Where the parts of a file are gathered."""
+        return upload_folder(self._noted.folder, upload.id)
+
+    @property
+    def _noted(self) -> Store:
+        if self._store is None:
+            raise Unavailable("files cannot be sent in parts here")
+        return self._store

@@ -25,6 +25,7 @@ class StoredEvaluation:
     dataset_id: str
     door: str
     created_at: datetime
+    created_by: str | None = None
 
 
 async def add_evaluation(
@@ -32,7 +33,14 @@ async def add_evaluation(
 ) -> StoredEvaluation:
     """Keep an evaluation."""
     evaluation = StoredEvaluation(
-        new_id("eval"), caller.workspace_id, name, spec, dataset_id, caller.door, now()
+        new_id("eval"),
+        caller.workspace_id,
+        name,
+        spec,
+        dataset_id,
+        caller.door,
+        now(),
+        caller.user_id,
     )
     await connection.execute(
         insert(evaluations).values(
@@ -95,4 +103,5 @@ def _evaluation(row: RowMapping) -> StoredEvaluation:
         dataset_id=row["dataset_id"],
         door=row["door"],
         created_at=row["created_at"],
+        created_by=row["created_by"],
     )

@@ -1,8 +1,10 @@
 """What every route of this dialect is handed: the services, the caller, an opened repository."""
 
-from typing import Annotated, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeAlias
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, Field
 
 from weighbridge.core.caller import Caller
 from weighbridge.core.versions import Signature
@@ -45,3 +47,25 @@ async def _to_write(
 RepoToRead: TypeAlias = Annotated[Repo, Depends(_to_read)]
 """The repository of the path's `{namespace}/{repository}`; 404 when the workspace has none."""
 RepoToWrite: TypeAlias = Annotated[Repo, Depends(_to_write)]
+
+
+class Paging(BaseModel):
+    """Which page of a list; they count from 1."""
+
+    page: int = Field(1, ge=1, le=10**9)
+    page_size: int = Field(100, ge=1, le=10_000)
+
+    @property
+    def start(self) -> int:
+        """How many come before it."""
+        return (self.page - 1) * self.page_size
+
+
+Page: TypeAlias = Annotated[Paging, Query()]
+
+
+def signature(fields: Mapping[str, Any]) -> Signature:
+    """Who signs, of a request's `name` (or `author`) and `email`."""
+    name = fields.get("name") or fields.get("author") or NOBODY.name
+    email = fields.get("email") or NOBODY.email
+    return Signature(str(name)[:200], str(email)[:200])

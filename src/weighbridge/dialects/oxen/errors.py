@@ -3,11 +3,12 @@
 import logging
 import secrets
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -17,6 +18,7 @@ from weighbridge.dialects.native.errors import field_problems
 from weighbridge.errors import InvalidFields, WeighbridgeError
 
 log = logging.getLogger(__name__)
+_Parsed = TypeVar("_Parsed")
 
 KINDS: dict[str, tuple[int, str]] = {
     "unreadable": (400, "bad_request"),
@@ -46,6 +48,18 @@ class AlreadyExists(WeighbridgeError):
     """What is to be made is there."""
 
     kind = "already_exists"
+
+
+def parsed(shape: TypeAdapter[_Parsed], body: object) -> _Parsed:
+    """A body as what it should be.
+
+    Raises:
+        InvalidFields: with every field that is wrong.
+    """
+    try:
+        return shape.validate_python(body)
+    except ValidationError as error:
+        raise InvalidFields(field_problems(error)) from error
 
 
 def failure(kind: str, description: str, *, status: int | None = None, **fields: Any) -> Response:

@@ -4,10 +4,39 @@ from fastapi import FastAPI
 from starlette.types import Scope
 
 from weighbridge.dialects.oxen import errors
-from weighbridge.dialects.oxen.routes import repositories
+from weighbridge.dialects.oxen.routes import (
+    branches,
+    chat,
+    commits,
+    diffs,
+    evaluations,
+    exports,
+    files,
+    merges,
+    models,
+    refused,
+    repositories,
+    uploads,
+    workspaces,
+)
 from weighbridge.dialects.shared import BodyLimit, LastResort
 from weighbridge.wiring import Services
 
+_PARTS = (
+    repositories,
+    branches,
+    files,
+    commits,
+    workspaces,
+    uploads,
+    merges,
+    exports,
+    diffs,
+    evaluations,
+    models,
+    chat,
+    refused,
+)
 _FORM_BYTES = 1 << 20  # what a form may have beside its files
 _WITH_FILES = ("/file/", "/files/", "/versions", "/parts/", "/tree/nodes", "/commits/upload")
 
@@ -17,7 +46,7 @@ def build(services: Services) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.services = services
     errors.add_handlers(app)
-    for part in (repositories,):
+    for part in _PARTS:
         app.include_router(part.router)
     settings = services.settings
 
