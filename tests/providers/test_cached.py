@@ -18,6 +18,7 @@ from weighbridge.providers.base import (
     Message,
     Reply,
     TokenLogprob,
+    Video,
     VideoPart,
 )
 from weighbridge.providers.cached import MAX_REPLY_BYTES, CachedModel
@@ -32,6 +33,7 @@ REPLY = Reply(
     thinking="hmm",
     images=(Image(b"\xff\x00", "image/png"),),
     refusal="not that",
+    videos=(Video(b"\x00\xfe", "video/mp4"),),
 )
 ASK = ChatRequest((Message("user", "The capital of France?"),), {"temperature": 0})
 
