@@ -48,7 +48,7 @@ async def test_what_is_nowhere_below_api_is_answered_in_the_manner_of_its_client
     settings: Settings,
 ) -> None:
     async with open_services(settings) as services, client_of(services) as client:
-        for path in ("/api/", "/api/v2/runs", "/api/v1x", "/api/repos"):
+        for path in ("/api/", "/api/v2/runs", "/api/v1x", "/api/repos/a/b/c/d"):
             answer = await client.get(path)
             assert answer.status_code == 404
             assert answer.json()["status"] == "error"

@@ -1,5 +1,6 @@
 """The protocol that plays a script."""
 
+import base64
 import math
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from weighbridge.providers.base import (
     CompletionRequest,
     ImagePart,
     Message,
+    Reply,
 )
 from weighbridge.providers.declared import DeclaredModel
 from weighbridge.providers.opening import Opening
@@ -76,10 +78,25 @@ async def test_what_no_rule_fits_is_not_found() -> None:
     assert (caught.value.failure.kind, caught.value.retry) == ("not_found", False)
 
 
-async def test_there_are_no_embeddings() -> None:
-    with pytest.raises(CallFailed) as caught:
-        await ScriptedProvider([], "m").embed(["x"])
-    assert caught.value.failure.kind == "unsupported"
+async def test_embeddings_are_the_same_for_the_same_text_and_of_length_one() -> None:
+    found = await ScriptedProvider([], "m").embed(["x", "y", "x"])
+    one, other, again = found.vectors
+    assert list(one) == list(again) != list(other)
+    assert sum(number * number for number in one) == pytest.approx(1)
+
+
+async def test_images_and_videos_come_with_the_reply_of_a_rule() -> None:
+    film = base64.b64encode(b"\0\0\0\x18ftypmp42").decode()
+    rules = [Rule(contains="draw", image="dot"), Rule(contains="film", video=film)]
+    provider = ScriptedProvider(rules, "m")
+
+    async def chat(text: str) -> Reply:
+        return await provider.chat(ChatRequest((Message("user", text),)))
+
+    drawn, filmed = await chat("draw"), await chat("film")
+    assert [image.media_type for image in drawn.images] == ["image/png"]
+    assert [video.media_type for video in filmed.videos] == ["video/mp4"]
+    assert (drawn.videos, filmed.images) == ((), ())
 
 
 async def test_an_error_is_played_so_many_times() -> None:

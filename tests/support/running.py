@@ -61,7 +61,7 @@ class FakeModels:
     async def get(self, name: str) -> FakeModel:
         return self._model
 
-    async def check(self, name: str, request: ChatRequest) -> None:
+    async def check(self, name: str, request: ChatRequest, *, makes: str = "text") -> None:
         return None
 
     async def close(self) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from weighbridge.providers.base import ChatRequest, ImagePart, VideoPart
+
 Input: TypeAlias = Literal["text", "image", "video"]
 Output: TypeAlias = Literal["text", "image", "video", "embeddings"]
 
@@ -47,3 +49,20 @@ def capabilities_of(
         able.input if input is None else frozenset(input),
         made if output is None else frozenset(output),
     )
+
+
+def beyond(able: Capabilities, request: ChatRequest, makes: Output) -> str | None:
+    """What is asked of a model that it cannot do; None: nothing."""
+    if makes not in able.output:
+        made = " and ".join(sorted(able.output))
+        return f"it makes no {makes}, only {made}: set `output` to that, or take another model"
+    sent = {
+        "image" if isinstance(part, ImagePart) else "video"
+        for message in request.messages
+        if not isinstance(message.content, str)
+        for part in message.content
+        if isinstance(part, ImagePart | VideoPart)
+    }
+    for medium in sorted(sent - able.input):
+        return f"it takes no {medium}, only {' and '.join(sorted(able.input))}"
+    return None

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Failed, Usage
 from weighbridge.errors import Invalid
-from weighbridge.providers import find_protocol, load
+from weighbridge.providers import capabilities, find_protocol, load
 from weighbridge.providers.base import (
     CallFailed,
     ChatRequest,
@@ -321,25 +321,30 @@ class Models:
                 model = self._open[declared.name] = await self._open_model(declared)
             return model
 
-    async def check(self, name: str, request: ChatRequest) -> None:
+    async def check(
+        self, name: str, request: ChatRequest, *, makes: capabilities.Output = "text"
+    ) -> None:
         """Make sure that a model can be sent such a chat, without sending it.
 
         Args:
             name: of the model. request: like those that will be sent; addresses of images may be
-                made up.
+                made up. makes: what is wanted of it.
 
         Raises:
             Invalid: it cannot, or as `get`.
         """
         model = await self.get(name)
-        check = self._checks.get(self.catalog.resolve(name).name)
-        if check is None:
-            return
+        declared = self.catalog.resolve(name)
+        check = self._checks.get(declared.name)
+        problem = None
         try:
-            check(model.as_sent(request))
+            if check is not None:
+                check(model.as_sent(request))
         except CallFailed as failed:
-            message = f"the model {name!r} cannot be asked this: {failed.failure.message}"
-            raise Invalid(message) from failed
+            problem = failed.failure.message
+        problem = problem or capabilities.beyond(declared.capabilities, request, makes)
+        if problem is not None:
+            raise Invalid(f"the model {name!r} cannot be asked this: {problem}")
 
     def loads(self) -> list[ModelLoad]:
         """How busy the models are that were asked for so far, by name."""

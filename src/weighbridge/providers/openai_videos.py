@@ -7,7 +7,7 @@ reference and its published Python client (3.54).
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from weighbridge.core.outcome import Usage
@@ -33,9 +33,11 @@ from weighbridge.providers.wire import (
 
 LEAST_TIMEOUT_S = 900.0
 _POLL_S = 2.0
-_LOST_POLLS = 5
+_LOOKS = 5
 _UNDER_WAY = frozenset({"queued", "in_progress", "pending", "processing"})
 _FILTERS = ("moderation", "content_policy", "safety")
+
+_Found = TypeVar("_Found")
 
 
 class VideosEndpoint:
@@ -89,11 +91,11 @@ class VideosEndpoint:
         body = self.chat_body(request)
         try:
             job = await self._transport.post_json(self._address.at("videos"), self._headers, body)
+            job = await self._done(_checked(job))
         except CallFailed as failed:
             return filtered(failed)
-        job = await self._done(_checked(job))
         where = self._address.at(f"videos/{quote(job['id'], safe='')}/content")
-        data = await self._transport.get_bytes(where, self._headers)
+        data = await self._patiently(lambda: self._transport.get_bytes(where, self._headers))
         return Reply(
             "", "stop", Usage(calls=1), text_or_none(job.get("model")), videos=(video_of(data),)
         )
@@ -112,21 +114,25 @@ class VideosEndpoint:
     async def _done(self, job: dict[str, Any]) -> dict[str, Any]:
         """The job when it has ended well; the call's deadline ends the waiting."""
         where = self._address.at(f"videos/{quote(job['id'], safe='')}")
-        lost = 0
         while job.get("status") in _UNDER_WAY:
             await self._sleep(_POLL_S)
-            try:
-                job = _checked(await self._transport.get_json(where, self._headers))
-                lost = 0
-            except CallFailed as failed:
-                # The video is being paid for: a look that failed is no reason to begin another.
-                lost += 1
-                if not failed.retry or lost >= _LOST_POLLS:
-                    failed.retry = False
-                    raise
+            found = await self._patiently(lambda: self._transport.get_json(where, self._headers))
+            job = _checked(found)
         if job.get("status") != "completed":
             raise _not_made(job)
         return job
+
+    async def _patiently(self, look: Callable[[], Awaitable[_Found]]) -> _Found:
+        """The video is being paid for: a look that failed is no reason to begin another."""
+        for tries_left in reversed(range(_LOOKS)):
+            try:
+                return await look()
+            except CallFailed as failed:
+                if not failed.retry or not tries_left:
+                    failed.retry = False
+                    raise
+            await self._sleep(_POLL_S)
+        raise AssertionError("there is at least one look")
 
 
 async def open_endpoint(opening: Opening) -> Opened:

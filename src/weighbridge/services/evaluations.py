@@ -18,7 +18,7 @@ from weighbridge.jobs.judges import open_judge, why_not_embedded
 from weighbridge.jobs.loading import plan_of
 from weighbridge.providers import NOT_WEIGHING
 from weighbridge.providers.base import Askable
-from weighbridge.providers.declared import RESERVED_NAME, DeclaredModel
+from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.providers.model import Models
 from weighbridge.services.answer_sources import AnswerSources
 from weighbridge.services.case_sources import CaseSources
@@ -287,10 +287,9 @@ class Evaluations:
                 asked = "in batches" if declared.batch else f"by the protocol {declared.protocol}"
                 message = f"{name} is asked {asked}, which gives no log-probabilities of a text"
                 raise InvalidFields([FieldProblem("choose", message)])
-        if problem := _beyond(self._models.catalog.resolve(name), evaluation):
-            raise InvalidFields([problem])
         try:
-            await self._models.check(name, sample_request(evaluation))
+            sample = sample_request(evaluation)
+            await self._models.check(name, sample, makes=evaluation.output.value)
         except Invalid as error:
             raise InvalidFields([FieldProblem("model", error.message)]) from error
         _check_price(evaluation, model)
@@ -321,23 +320,6 @@ class Evaluations:
                 raise InvalidFields([FieldProblem("judge", missing)])
             judging["embedded"] = embedded
         return evaluation, judging
-
-
-def _beyond(declared: DeclaredModel, evaluation: Evaluation) -> FieldProblem | None:
-    """What a model is asked for that it cannot do; None: nothing."""
-    able = declared.capabilities
-    if evaluation.output not in able.output:
-        made = ", ".join(sorted(able.output))
-        return FieldProblem("model", f"{declared.name} makes {made}, not {evaluation.output}")
-    taken: frozenset[str] = able.input
-    for medium, sent in (
-        ("image", any(message.images for message in evaluation.messages)),
-        ("video", any(message.videos for message in evaluation.messages)),
-    ):
-        if sent and medium not in taken:
-            listed = ", ".join(sorted(taken))
-            return FieldProblem("model", f"{declared.name} takes {listed}, and no {medium}")
-    return None
 
 
 def _check_price(evaluation: Evaluation, model: Askable) -> None:
