@@ -219,16 +219,16 @@ def test_what_is_not_there_says_what_to_use(server: Server, what: str) -> None:
 
 
 def test_a_key_that_is_not_known_is_told_so(server: Server) -> None:
+    server.run_client('made("ns/keys"); told()')
     told = server.run_client(
         """
-        r = made("ns/keys")
-        config_auth("wb_not-a-key", host=HOST)
         (HERE / "a.txt").write_text("a")
         try:
-            r.upload(str(HERE / "a.txt"), "up")
+            repo("ns/keys").upload(str(HERE / "a.txt"), "up")
             told(error="")
         except Exception as error:
             told(error=str(error))
-        """
+        """,
+        KEY="wb_not-a-key",
     )
     assert "nauthenticated" in told["error"] or "nauthorized" in told["error"]
