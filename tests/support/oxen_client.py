@@ -110,9 +110,11 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, database_url: str | None = None) -> Iterator[Server]:
+def serving(
+    folder: Path, database_url: str | None = None, *, models: str = MODELS
+) -> Iterator[Server]:
     """A server on a free port of this machine; ended at the end."""
-    (folder / "models.toml").write_text(MODELS)
+    (folder / "models.toml").write_text(models)
     environment = {
         **{name: value for name, value in os.environ.items() if "WEIGHBRIDGE" not in name},
         "WEIGHBRIDGE_API_KEY": KEY,
