@@ -39,7 +39,7 @@ class Inference:
         auto_commit: whether it is committed as soon as it is there.
         result: path → hash of content: what is, or would be, committed; None before it is made.
         committed_as: the commit.
-        problem: why it could not be committed.
+        problem: why it could not be committed; stays when somebody has committed it elsewhere.
     """
 
     run_id: str

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from weighbridge.core.evaluation import Output
 from weighbridge.core.inference import Inference, InferenceState
+from weighbridge.core.run import RunState
 from weighbridge.core.versions import Commit, Content
 from weighbridge.datasets.columns import Value, write_with_column
 from weighbridge.datasets.shapes import format_of
@@ -24,6 +25,7 @@ from weighbridge.jobs.loading import LoadedRun
 from weighbridge.store.engine import Store
 from weighbridge.store.inferences import set_inference
 from weighbridge.store.outcomes import AnswerRow, stream_answers
+from weighbridge.store.runs import read_state
 from weighbridge.versions.base import Repo
 
 _TRIES = 20
@@ -62,6 +64,10 @@ async def deliver_column(store: Store, loaded: LoadedRun, repo: Repo) -> Deliver
         return Delivered(InferenceState.HELD)
     async with store.begin() as connection:  # kept, whatever becomes of the commit
         await set_inference(connection, inference.run_id, inference.state, result=hashes)
+        state, round_ = await read_state(connection, inference.run_id)
+        if state is RunState.CANCELLED or round_ != loaded.round:  # while the file was made
+            await set_inference(connection, inference.run_id, InferenceState.HELD)
+            return Delivered(InferenceState.HELD)
     try:
         commit = await commit_result(repo, inference, result, key=_key(loaded))
     except (Conflict, NotFound, Invalid) as error:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from weighbridge.core.inference import files_address
+from weighbridge.core.media import Medium, media_problem
 from weighbridge.core.outcome import Failed
 from weighbridge.core.versions import Commit, Kind
 from weighbridge.errors import NotFound, WeighbridgeError
@@ -19,7 +20,7 @@ from weighbridge.providers.base import (
 from weighbridge.providers.wire import media_type_of
 from weighbridge.versions.base import Repo, VersionStore
 
-MOST_BYTES = {"image": 32 << 20, "video": 256 << 20}
+MOST_BYTES: dict[Medium, int] = {"image": 32 << 20, "video": 256 << 20}
 _ADDRESSES = ("https://", "http://", "data:")
 
 
@@ -52,16 +53,21 @@ class Files:
         return tuple([await self._part(part) for part in parts])
 
     async def _part(self, part: Part) -> Part:
-        if isinstance(part, str) or part.url.startswith(_ADDRESSES):
+        if isinstance(part, str):
             return part
-        medium = "image" if isinstance(part, ImagePart) else "video"
+        medium: Medium = "image" if isinstance(part, ImagePart) else "video"
+        if part.url.startswith(_ADDRESSES):
+            if media_problem(medium, part.url) is not None:
+                said = f"`{part.url[:40]}…` is no `data:{medium}/…;base64,…` URI with data in it"
+                raise _no_file(said)
+            return part
         try:
             uri = await self._read(medium, part.url)
         except WeighbridgeError as error:
             raise _no_file(error.message) from error
         return ImagePart(uri) if medium == "image" else VideoPart(uri)
 
-    async def _read(self, medium: str, path: str) -> str:
+    async def _read(self, medium: Medium, path: str) -> str:
         entry = await self._repo.entry(self._commit, path)
         if entry is None or entry.kind is not Kind.FILE:
             raise NotFound(f"there is no file {path[:200]!r} in the repository")
@@ -87,4 +93,5 @@ async def open_files(versions: VersionStore, workspace_id: str, address: str) ->
 
 
 def _no_file(message: str) -> CallFailed:
-    return CallFailed(Failed("not_found", message, calls=0), retry=False)
+    # Of this row alone: `not_found` would say that the model is not there, and end the run.
+    return CallFailed(Failed("bad_request", message, calls=0), retry=False)

@@ -103,6 +103,7 @@ class Inferences:
                 message=told.message,
                 branch=told.branch,
                 expected=files[told.target_path].hash,
+                problem=inference.problem,  # of the past, but it says why the run has failed
             )
         return await self.get(caller, run_id)
 

@@ -225,7 +225,7 @@ def shown(
 ) -> dict[str, Any]:
     """An evaluation, with every field that the vendor has."""
     kept = stored.spec.get("metadata", {}).get(KEPT, {})
-    usage, status = run.usage, STATUS[run.state]
+    usage, status = run.usage, _status(run, inference)
     ended = wire.moment(run.finished_at) if run.finished_at else None
     return {
         "id": evaluation_id(run.id),
@@ -261,9 +261,25 @@ def shown(
     }
 
 
+def _status(run: Run, inference: Inference) -> str:
+    """A conflict that somebody has settled by committing to another branch is none any more."""
+    if _settled(run, inference):
+        return STATUS[RunState.SUCCEEDED]
+    return STATUS[run.state]
+
+
+def _settled(run: Run, inference: Inference) -> bool:
+    return (
+        run.state is RunState.FAILED
+        and inference.state is InferenceState.COMMITTED
+        and run.reason == inference.problem
+    )
+
+
 def _problem(run: Run, inference: Inference) -> str | None:
-    if inference.state is InferenceState.CONFLICT and inference.problem:
-        return inference.problem
+    """What went wrong, rows without an answer included; that somebody cancelled it is no error."""
+    if run.state is RunState.CANCELLED or _settled(run, inference):
+        return None
     return run.reason
 
 
