@@ -62,7 +62,7 @@ def _scan(rows: Iterable[Row], *, typed: bool) -> tuple[int, dict[str, str]]:
                 columns = dict.fromkeys(row, "string")
             continue
         for column, value in row.items():
-            before = columns.get(column, "null")
+            before = columns.setdefault(column, "null")
             now = _type_of(value)
             if before != now:
                 columns[column] = _joined(before, now)
