@@ -305,7 +305,7 @@ class DeliverSpec(_Strict):
     commit: bool = Field(
         default=True,
         description="Whether it is committed as soon as it is there; false: after review, by "
-        "`POST /runs/{id}/commit`.",
+        "`POST /runs/{id}/delivery/commit`.",
     )
     message: str | None = Field(
         default=None,
@@ -606,6 +606,8 @@ class EvaluationSpec(_Strict):
             for field in ("choose", "answers", "schema"):
                 if self._says(field):
                     yield (field,), f"is for text, and `output` is {self.output}: leave it out"
+        if self.output == "embeddings" and any(it.images or it.videos for it in self.messages or ()):
+            yield ("output",), "embeddings are made of text: leave out images and videos"
         if self.deliver is None:
             return
         if self.data is None:

@@ -49,6 +49,8 @@ def shape_of(path: Path, name: str) -> FrameShape | None:
             rows, columns = _scan(rows_of(path, kind), typed=kind in {"jsonl", "json"})
     except Invalid as error:
         raise Invalid(error.message.replace(describe(path), name)) from error
+    if any("\0" in part for column in columns.items() for part in column):
+        raise Invalid("a column's name holds a NUL character, which no database keeps")
     return FrameShape(kind, rows, columns)
 
 

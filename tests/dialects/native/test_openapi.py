@@ -35,6 +35,14 @@ EXPECTED = {
     "/datasets/{dataset_id}": {"get"},
     "/datasets/{dataset_id}/rows": {"get"},
     "/datasets/{dataset_id}/tags/{tag}": {"put", "delete"},
+    "/repositories": {"get", "post"},
+    "/repositories/{namespace}/{repository}": {"get", "delete"},
+    "/repositories/{namespace}/{repository}/branches": {"get", "post", "delete"},
+    "/repositories/{namespace}/{repository}/merges": {"get", "post"},
+    "/repositories/{namespace}/{repository}/commits": {"get", "post"},
+    "/repositories/{namespace}/{repository}/entries": {"get"},
+    "/repositories/{namespace}/{repository}/content": {"get", "put", "delete"},
+    "/repositories/{namespace}/{repository}/changes": {"get"},
     "/evaluations": {"get", "post"},
     "/evaluations/{evaluation_id}": {"get"},
     "/runs": {"get"},
@@ -53,6 +61,9 @@ EXPECTED = {
     "/runs/{run_id}/events": {"get"},
     "/runs/{run_id}/outcomes": {"get"},
     "/runs/{run_id}/outcomes/{position}/images/{number}": {"get"},
+    "/runs/{run_id}/delivery": {"get"},
+    "/runs/{run_id}/delivery/content": {"get"},
+    "/runs/{run_id}/delivery/commit": {"post"},
     "/runs/{run_id}/report": {"get"},
     "/runs/{run_id}/export": {"get"},
     "/gate": {"post"},
@@ -103,7 +114,10 @@ async def test_every_operation_says_its_key_its_answers_and_its_errors(
                 assert operation["security"], where
                 assert "401" in operation["responses"], where
             if method == "post" and not path.endswith(
-                ("cancel", "resume", "failed", "rotate", "reproduce", "rescore", "test", "resend")
+                (
+                    *("cancel", "resume", "failed", "rotate", "reproduce", "rescore", "test"),
+                    *("resend", "delivery/commit"),
+                )
             ):
                 assert operation["requestBody"]["required"], where
 

@@ -69,6 +69,9 @@ async def ids(client: httpx2.AsyncClient) -> dict[str, str]:
     await client.post(f"/runs/{run_id}/cancel")
     spare = await client.post("/keys", json={"name": "spare"})
     webhook = await client.post("/webhooks", json={"url": "https://1.1.1.1/hook"})
+    await client.post("/repositories", json={"namespace": "ns", "name": "r"})
+    content = "/repositories/ns/r/content?path=q.csv"
+    assert (await client.put(content, content=b"q\nja\n")).status_code == 201
     return {
         "{evaluation_id}": started["id"],
         "{dataset_id}": started["dataset_id"],
@@ -76,6 +79,8 @@ async def ids(client: httpx2.AsyncClient) -> dict[str, str]:
         "{key_id}": spare.json()["id"],
         "{webhook_id}": webhook.json()["id"],
         "{delivery_id}": run_id,
+        "{namespace}": "ns",
+        "{repository}": "r",
         "{tag}": "prod",
         "{position}": "0",
         "{number}": "0",
@@ -134,7 +139,10 @@ async def test_rubbish_in_a_path_is_not_found(
             continue
         for text in TEXTS:
             value = quote(text.encode("utf-8", "surrogatepass"), safe="")
-            names = ("{evaluation_id}", "{dataset_id}", "{run_id}", "{key_id}", "{webhook_id}")
+            names = (
+                *("{evaluation_id}", "{dataset_id}", "{run_id}", "{key_id}", "{webhook_id}"),
+                *("{namespace}", "{repository}"),
+            )
             answer = await client.request(method, filled(path, dict.fromkeys(names, value)))
             check(answer, (method, path, text))
             assert answer.status_code in {404, 405}
@@ -153,8 +161,10 @@ async def test_rubbish_as_a_body_is_refused(services: Services, client: httpx2.A
                 headers={"Content-Type": content_type.encode("latin-1")},  # type: ignore[dict-item]
             )
             check(answer, (path, content_type, body))
-            may_be_empty = path.endswith(("/rescore", "/{webhook_id}")) and body in (b"", b"{}")
-            assert answer.status_code >= 400 or path == "/datasets" or may_be_empty, (
+            empty = ("/rescore", "/{webhook_id}", "/delivery/commit")
+            may_be_empty = path.endswith(empty) and body in (b"", b"{}")
+            takes_files = path.endswith(("/datasets", "/commits"))
+            assert answer.status_code >= 400 or takes_files or may_be_empty, (
                 content_type,
                 body,
             )

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from weighbridge import spec
-from weighbridge.dialects.native import wire
+from weighbridge.dialects.native import wire, wire_repositories
 from weighbridge.dialects.native.errors import MEDIA_TYPE
 from weighbridge.policy import PolicySpec
 
@@ -84,6 +84,8 @@ UPLOAD_BODY: dict[str, Any] = {
 _READ = (
     *(wire.NewKey, wire.Rescoring, wire.NewWebhook, wire.WebhookChange, wire.NewGate),
     *(wire.Judgement, wire.Judgements),
+    *(wire_repositories.NewRepository, wire_repositories.NewBranch),
+    *(wire_repositories.NewMerge, wire_repositories.DeliveryCommit),
     PolicySpec,
 )
 

@@ -10,9 +10,12 @@ from weighbridge.dialects.native.routes import (
     about,
     comparisons,
     datasets,
+    deliveries,
     evaluations,
     gates,
     keys,
+    repositories,
+    repository_files,
     results,
     reviews,
     runs,
@@ -21,7 +24,7 @@ from weighbridge.dialects.native.routes import (
 from weighbridge.dialects.shared import BodyLimit, LastResort
 from weighbridge.wiring import Services
 
-_UPLOADS = "/datasets"
+_UPLOADS = {("POST", "datasets"), ("POST", "commits"), ("PUT", "content")}
 _FORM_BYTES = 1 << 20  # what a form may have beside its file
 
 
@@ -40,8 +43,11 @@ def build(services: Services) -> FastAPI:
     parts = (
         evaluations,
         datasets,
+        repositories,
+        repository_files,
         runs,
         results,
+        deliveries,
         reviews,
         comparisons,
         gates,
@@ -55,7 +61,7 @@ def build(services: Services) -> FastAPI:
     settings = services.settings
 
     def limit(scope: Scope) -> int:
-        if scope["method"] == "POST" and scope["path"].endswith(_UPLOADS):
+        if (scope["method"], scope["path"].rpartition("/")[2]) in _UPLOADS:
             return (settings.max_upload_mb << 20) + _FORM_BYTES
         return settings.max_body_mb << 20
 
