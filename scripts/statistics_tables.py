@@ -1,6 +1,6 @@
 """Print the tables of docs/statistics.md: how often intervals hold the truth and tests err.
 
-python scripts/statistics_tables.py [TABLE…]: all by default, which takes about ten minutes. Tables
+python scripts/statistics_tables.py [TABLE…]: all by default, which takes about twenty minutes. Tables
 that say `exact` add up the chances of all that could be observed; the others are simulations with a
 fixed seed.
 """
@@ -181,7 +181,7 @@ def differences(kind: str, random: np.random.Generator, n: int) -> tuple[Floats,
 
 
 def paired_means() -> None:
-    """What `compare_paired` does with graded scores: interval holds the truth / test errs; 400
+    """What `compare_paired` does with graded scores: interval holds the truth / test errs; 4,000
     simulated runs (200 of the last kind)."""
     kinds = ("graded", "graded, few differ", "rubric of 1 to 5", "skewed differences")
     rows = []
@@ -189,7 +189,7 @@ def paired_means() -> None:
         row = [f"{n:,}"]
         for kind in kinds:
             random = np.random.default_rng(SEED + n)
-            rounds = 200 if kind == "skewed differences" else 400
+            rounds = 200 if kind == "skewed differences" else 4000
             holds = errs = 0
             for i in range(rounds):
                 found = compare_paired(*differences(kind, random, n), seed=i)

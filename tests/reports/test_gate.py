@@ -40,6 +40,20 @@ def test_the_whole_interval_decides(
     assert held(limit, bound, *interval).verdict is verdict
 
 
+def test_three_perfect_scores_decide_nothing() -> None:
+    builder = RunScoresBuilder(["s"])
+    for position in range(3):
+        builder.add(position, f"c{position}", None, None, [0.7])
+    scores = builder.finish()
+    measured = measure(scores, "s", "mean", 0.95, bounds=(0.0, 1.0))
+    held_ = check(0, "s", Limit.MIN, 0.6, Tier.CRITICAL, Mode.INTERVAL, measured)
+    assert held_.verdict is Verdict.INCONCLUSIVE
+    assert held_.more_cases is not None
+    unknown = measure(scores, "s", "mean", 0.95)
+    none = check(0, "s", Limit.MIN, 0.6, Tier.CRITICAL, Mode.INTERVAL, unknown)
+    assert (none.verdict, none.reason) == (Verdict.INCONCLUSIVE, "3 cases give no interval")
+
+
 def test_in_the_mode_point_the_estimate_decides() -> None:
     assert held(Limit.MIN, 0.8, 0.85, 0.7, 0.9, mode=Mode.POINT).verdict is Verdict.PASS
     assert held(Limit.MIN, 0.8, 0.75, 0.7, 0.9, mode=Mode.POINT).verdict is Verdict.FAIL

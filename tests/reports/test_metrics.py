@@ -54,6 +54,36 @@ def test_other_values_are_a_mean_with_the_t_interval() -> None:
     assert (metric.low, metric.high) == pytest.approx((t.low, t.high))
 
 
+def test_scores_that_are_all_the_same_are_no_certainty() -> None:
+    perfect = [[Scored(1.0)]] * 3
+    known = metric_of(perfect, kind="mean", bounds={"s": (0.0, 1.0)})
+    wilson = proportion_interval(3, 3)
+    assert (known.value, known.low, known.high) == pytest.approx((1.0, wilson.low, wilson.high))
+    assert known.method == "no-spread"
+    worst = metric_of(perfect, kind="mean", bounds={"s": (1.0, 5.0)})
+    assert worst.low == 1.0
+    assert worst.high == pytest.approx(1 + 4 * (1 - (wilson.low or 0)))
+    unknown = metric_of(perfect, kind="mean")
+    assert (unknown.low, unknown.high, unknown.method) == (None, None, "no-spread")
+
+
+def test_clusters_that_all_score_the_same_are_no_certainty() -> None:
+    builder = MetricsBuilder({"s": "mean"}, total_cases=6, clustered=True, bounds={"s": (0.0, 1.0)})
+    for position in range(6):
+        builder.add(position, 0, Status.SCORED, {"s": Scored(0.5)}, f"book {position % 2}")
+    (metric,) = builder.finish()
+    assert metric.low is not None
+    assert metric.high is not None
+    assert metric.low < 0.25 < 0.75 < metric.high
+
+
+def test_passing_once_in_k_is_0_or_1_whatever_the_scale() -> None:
+    scores = [[Scored(5.0), Scored(1.0)]] * 4
+    metric = metric_of(scores, kind="mean", reducer=Reducer.PASS_AT_K, bounds={"s": (1.0, 5.0)})
+    assert (metric.value, metric.high) == (1.0, 1.0)
+    assert (metric.low or 0) == pytest.approx(proportion_interval(4, 4).low)
+
+
 def test_a_scorer_of_means_stays_a_mean_when_all_values_are_0_or_1() -> None:
     assert metric_of([[Scored(1.0)], [Scored(0.0)]], kind="mean").name == "mean"
 

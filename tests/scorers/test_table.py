@@ -1,6 +1,7 @@
 """The table of scorers: names to classes, options checked, specs that build the same again."""
 
 import dataclasses
+import math
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -42,6 +43,39 @@ def test_every_scorer_keeps_to_the_protocol(name: str, scorer: type[Scorer]) -> 
     assert scorer.__dataclass_params__.frozen  # type: ignore[attr-defined]
     assert "__slots__" in vars(scorer)
     assert scorers.spec_of(built) == options
+
+
+RUBRIC = {"purpose": "How good is it?", "verdict": "levels", "levels": [{"range": [1, 5]}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "bounds"),
+    [
+        ("exact", {}, (0, 1)),
+        ("f1", {}, (0, 1)),
+        ("edit", {"threshold": 0.5}, (0, 1)),
+        ("cosine", {}, (-1, 1)),
+        ("cosine", {"threshold": 0.5}, (0, 1)),
+        ("ter", {}, (0, math.inf)),
+        ("length", {}, (0, math.inf)),
+        ("length", {"most": 9}, (0, 1)),
+        ("pairwise", {}, (0, 1)),
+        ("likelihood", {"report": "probability"}, (0, 1)),
+        ("judge", {"rubric": "helpful"}, (0, 1)),
+        ("judge", {"rubric": "coherent"}, (0, 1)),
+        ("judge", {"rubric": RUBRIC}, (1, 5)),
+        ("jury", {"models": ["a", "b"], "rubric": RUBRIC, "reducer": "mean"}, (1, 5)),
+    ],
+)
+def test_scorers_know_within_which_bounds_they_score(
+    name: str, options: dict[str, Any], bounds: tuple[float, float]
+) -> None:
+    assert scorers.bounds_of(scorers.build(spec(name, **options))) == bounds
+
+
+@pytest.mark.parametrize("name", scorers.SCORERS)
+def test_every_scorer_of_means_that_comes_along_has_a_least_score(name: str) -> None:
+    assert scorers.bounds_of(scorers.build(spec(name, **NEEDED.get(name, {}))))[0] >= -1
 
 
 def test_options_reach_the_scorer() -> None:

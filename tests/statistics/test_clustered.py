@@ -72,7 +72,7 @@ def test_the_interval_covers_the_truth_in_a_simulation(clusters: int, size: int,
     random = np.random.default_rng(SEED + clusters)
     groups = np.repeat(np.arange(clusters), size)
     covered = naive = 0
-    rounds = 500
+    rounds = 1500
     for _ in range(rounds):
         if kind == "mean":
             truth = 0.0
@@ -84,7 +84,8 @@ def test_the_interval_covers_the_truth_in_a_simulation(clusters: int, size: int,
             interval = clustered_proportion_interval(values, groups)
         covered += holds(interval, truth)
         naive += holds(mean_interval(values.mean(), values.std(ddof=1), groups.size), truth)
-    assert 0.92 <= covered / rounds <= 0.98
+    # 95 ± 1 %, and three standard errors of the simulation.
+    assert covered / rounds == pytest.approx(0.95, abs=0.01 + 3 * (0.95 * 0.05 / rounds) ** 0.5)
     assert naive < covered
 
 
@@ -103,6 +104,14 @@ def test_all_right_or_all_wrong_is_not_certainty(value: float) -> None:
     wilson = proportion_interval(int(10 * value), 10)
     assert (interval.low, interval.high) == (wilson.low, wilson.high)
     assert interval.method == "clustered"
+
+
+def test_graded_scores_that_are_all_the_same_are_no_certainty_either() -> None:
+    values, groups = np.full(50, 0.5), np.repeat(np.arange(10), 5)
+    found = clustered_mean_interval(values, groups, bounds=(0.0, 1.0))
+    assert (found.low, found.high) == pytest.approx((0.361, 0.639), abs=1e-3)
+    unknown = clustered_mean_interval(values, groups)
+    assert (unknown.low, unknown.high, unknown.method) == (None, None, "no-spread")
 
 
 def test_one_cluster_says_nothing_of_how_clusters_differ() -> None:

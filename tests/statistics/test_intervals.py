@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+from weighbridge.core.scale import UNBOUNDED, Bounds
 from weighbridge.statistics import mean_interval, proportion_interval
+from weighbridge.statistics.intervals import Interval, no_spread_interval
 
 SEED = 20240131
 levels = st.floats(0.5, 0.999)
@@ -68,6 +70,54 @@ def test_one_value_says_nothing_of_its_spread() -> None:
     interval = mean_interval(0.5, 0.0, 1)
     assert (interval.low, interval.high) == (None, None)
     assert proportion_interval(1, 1).low == pytest.approx(0.2065, abs=1e-4)
+
+
+@given(st.integers(1, 1_000_000), levels)
+def test_of_values_0_or_1_that_are_all_the_same_the_interval_is_wilsons(
+    n: int, level: float
+) -> None:
+    for value in (0, 1):
+        found = no_spread_interval(value, n, (0.0, 1.0), level)
+        wilson = proportion_interval(n * value, n, level)
+        assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("value", "bounds", "low", "high"),
+    [
+        (1.0, (0.0, 1.0), 0.887, 1.0),
+        (0.5, (0.0, 1.0), 0.443, 0.557),
+        (1.0, (1.0, 5.0), 1.0, 1.454),
+        (5.0, (1.0, 5.0), 4.546, 5.0),
+        (7.0, (0.0, math.inf), None, None),
+        (7.0, UNBOUNDED, None, None),
+    ],
+)
+def test_scores_that_are_all_the_same_are_no_certainty(
+    value: float, bounds: Bounds, low: float | None, high: float | None
+) -> None:
+    """Thirty cases, of which one in nine may be otherwise."""
+    found = mean_interval(value, 0.0, 30, bounds=bounds)
+    assert found.method == "no-spread"
+    assert (found.low, found.high) == (pytest.approx(low, abs=1e-3), pytest.approx(high, abs=1e-3))
+    assert mean_interval(value, 0.0, 30) == Interval(None, None, "no-spread")
+    assert mean_interval(value, 0.0, 1, bounds=bounds).low is None
+    with pytest.raises(ValueError, match="0 values"):
+        no_spread_interval(value, 0, bounds)
+
+
+@pytest.mark.parametrize("n", [20, 100])
+def test_graded_scores_that_are_mostly_perfect_are_covered(n: int) -> None:
+    """One case in a hundred scores one half: most samples of twenty show no spread at all, and of
+    those an interval without width would not hold the truth."""
+    random, truth = np.random.default_rng(SEED + n), 0.995
+    values = np.where(random.random((4000, n)) < 0.01, 0.5, 1.0)
+    covered = 0
+    for row in values:
+        sd = float(row.std(ddof=1)) if row.min() < row.max() else 0.0
+        found = mean_interval(float(row.mean()), sd, n, bounds=(0.0, 1.0))
+        covered += (found.low or 0) <= truth <= (found.high or 0)
+    assert covered / 4000 >= 0.94
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, -1.0, 95.0])

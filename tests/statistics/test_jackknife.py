@@ -23,6 +23,10 @@ def test_of_a_mean_it_is_students_interval(values: list[float], level: float) ->
     assert found.method == "jackknife"
 
 
+def test_a_figure_that_no_group_changes_has_no_ends() -> None:
+    assert jackknife_interval(1.0, [1.0] * 30).low is None
+
+
 def test_a_ratio_of_sums_is_covered_as_often_as_is_said() -> None:
     random = np.random.default_rng(5)
     covered = 0

@@ -246,6 +246,19 @@ def test_a_constant_difference_is_significant_but_not_certain() -> None:
     assert (on_another_scale.low, on_another_scale.high) == (None, None)
 
 
+@pytest.mark.parametrize("clusters", [None, [*range(30)]])
+def test_on_the_scale_of_a_rubric_a_case_may_differ_by_more(clusters: list[int] | None) -> None:
+    """Thirty times 1 of 5 twice: where a case differs, then by up to 4, though 1 and 1 look like
+    right and right."""
+    found = compare_paired([1.0] * 30, [1.0] * 30, clusters=clusters, bounds=(1.0, 5.0))
+    share = compare_paired([0.5] * 30, [0.5] * 30, bounds=(0.0, 1.0)).high
+    assert share is not None
+    assert (found.low, found.high) == pytest.approx((-4 * share, 4 * share))
+    assert found.only_a is None
+    unbounded = compare_paired([0.5] * 30, [0.5] * 30, bounds=(0.0, math.inf))
+    assert (unbounded.low, unbounded.high, unbounded.p_value) == (None, None, 1.0)
+
+
 def test_one_cluster_says_nothing_of_how_clusters_differ() -> None:
     found = compare_paired([0.1, 0.2], [0.3, 0.3], clusters=[7, 7])
     assert (found.low, found.high, found.p_value) == (None, None, None)

@@ -31,11 +31,13 @@ class Usage:
 
     def __add__(self, other: "Usage") -> "Usage":
         """Sum of both; the cost is known as soon as one of them knows it."""
-        known = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
+        cost = self.cost_usd
+        if other.cost_usd is not None:
+            cost = other.cost_usd if cost is None else cost + other.cost_usd
         return Usage(
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,
-            sum(known) if known else None,
+            cost,
             self.calls + other.calls,
             self.cached + other.cached,
         )
@@ -203,7 +205,7 @@ class Metric:
         scorer: the key of the scorer it comes from.
         value, low, high: the estimate and its interval; None when nothing was scored.
         level: confidence level of the interval, 0 to 1.
-        method: how the interval was made (`wilson`, `t`, `clustered`).
+        method: how the interval was made (`wilson`, `t`, `clustered`, `no-spread`, `sequential`).
         n_scored: cases that entered the value. n_total: cases of the run.
         n_failed, n_ungraded: cases that did not enter it, by reason.
     """

@@ -8,11 +8,12 @@ from weighbridge.core.outcome import Metric
 from weighbridge.core.run import RunState
 from weighbridge.jobs.column import deliver_column
 from weighbridge.jobs.loading import LoadedRun
+from weighbridge.jobs.questions import deliver_questions
 from weighbridge.jobs.stop import Stop
 from weighbridge.reports.breakdown import BreakdownBuilder
 from weighbridge.reports.corpus import CorpusBuilder
 from weighbridge.reports.metrics import MetricsBuilder
-from weighbridge.scorers import vote_scales
+from weighbridge.scorers import bounds_of, vote_scales
 from weighbridge.scorers.base import Pooled
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import stream_scores
@@ -38,6 +39,9 @@ async def deliver(store: Store, loaded: LoadedRun, reason: str | None = None) ->
         reason = f"no case was answered; {count} of {failures.total()}: {message}"
     elif loaded.inference is not None:
         state, reason = await _deliver_column(store, loaded, failures)
+    if loaded.writes is not None:
+        told = await deliver_questions(store, loaded, loaded.writes)
+        state, reason = told if state is RunState.SUCCEEDED else (state, reason)
     async with store.begin() as connection:
         await store_report(
             connection, run_id, report.metrics, report.breakdown, round_=loaded.round
@@ -106,6 +110,7 @@ async def make_report(store: Store, loaded: LoadedRun) -> MadeReport:
         epochs=evaluation.epochs,
         total_cases=loaded.plan.cases,
         clustered=evaluation.cluster_column is not None,
+        bounds={key: bounds_of(scorer) for key, scorer in loaded.scorers.items()},
         stop=evaluation.stop,
     )
     breakdown = BreakdownBuilder(loaded.scorers, vote_scales(loaded.scorers))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from weighbridge.core.evaluation import Reducer
 from weighbridge.core.outcome import Status
+from weighbridge.core.scale import Bounds
 from weighbridge.reports.metrics import cluster_number, reduce_scores
 from weighbridge.statistics import PairedComparison, compare_paired, holm, letters
 
@@ -252,7 +253,10 @@ class Comparison:
 
 
 def compare_runs(
-    runs: Sequence[RunScores], scorers: Sequence[str], level: float = 0.95
+    runs: Sequence[RunScores],
+    scorers: Sequence[str],
+    level: float = 0.95,
+    bounds: Mapping[str, Bounds] | None = None,
 ) -> Comparison:
     """Compare every two of these runs by every scorer.
 
@@ -262,6 +266,7 @@ def compare_runs(
     Args:
         runs: two or more; each knows all the scorers.
         level: of the intervals.
+        bounds: scorer → within which the score of a case lies, where that is known.
 
     Returns:
         the comparison; a pair without common scored cases is in it, without a value.
@@ -269,7 +274,10 @@ def compare_runs(
     found = []
     for a, b in combinations(range(len(runs)), 2):
         matched = match(runs[a], runs[b])
-        found += [_difference(runs[a], runs[b], matched, (a, b), key, level) for key in scorers]
+        found += [
+            _difference(runs[a], runs[b], matched, (a, b), key, level, (bounds or {}).get(key))
+            for key in scorers
+        ]
     place = {key: number for number, key in enumerate(scorers)}
     found.sort(key=lambda one: (place[one.scorer], one.a, one.b))
     tested = [one for one in found if one.paired.p_value is not None]
@@ -355,6 +363,7 @@ def _difference(
     pair: tuple[int, int],
     scorer: str,
     level: float,
+    bounds: Bounds | None,
 ) -> Difference:
     in_a, in_b = matched
     states_a, states_b = a.states[scorer][in_a], b.states[scorer][in_b]
@@ -376,7 +385,7 @@ def _difference(
         if clusters is not None and others is not None:
             clusters, others = clusters[both], others[both]
     disagree = 0 if clusters is None else int(np.count_nonzero(clusters != others))
-    paired = compare_paired(scores_a, scores_b, clusters=clusters, level=level)
+    paired = compare_paired(scores_a, scores_b, clusters=clusters, level=level, bounds=bounds)
     up = int(np.count_nonzero(scores_b > scores_a))
     down = int(np.count_nonzero(scores_b < scores_a))
     return Difference(

@@ -15,6 +15,7 @@ import numpy as np
 
 from weighbridge.core.outcome import Metric
 from weighbridge.core.policy import Limit, Mode, Tier, Verdict
+from weighbridge.core.scale import UNBOUNDED, Bounds
 from weighbridge.reports.comparison import Difference, RunScores
 from weighbridge.reports.metrics import MetricKind
 from weighbridge.statistics import (
@@ -74,13 +75,19 @@ class Check:
 
 
 def measure(
-    scores: RunScores, scorer: str, kind: MetricKind, level: float, kept: Metric | None = None
+    scores: RunScores,
+    scorer: str,
+    kind: MetricKind,
+    level: float,
+    kept: Metric | None = None,
+    bounds: Bounds = UNBOUNDED,
 ) -> Measured:
     """A metric with its interval at a level, as `reports.metrics` makes it.
 
     Args:
         kept: the metric as the run's report has it, when no other interval is valid for it (the
             run was stopped by looking at it); its level is then taken.
+        bounds: within which the score of a case lies, as `reports.metrics.bounds_of_cases` says.
     """
     if kept is not None:
         return Measured(kept.value, kept.low, kept.high, kept.level, kept.method, n=kept.n_scored)
@@ -89,14 +96,18 @@ def measure(
     clusters = None if scores.clusters is None else scores.clusters[scored]
     n = len(values)
     binary = kind == "accuracy" and bool(np.isin(values, (0.0, 1.0)).all())
-    if clusters is not None:
-        made = clustered_proportion_interval if binary else clustered_mean_interval
-        interval: Interval = made(values, clusters, level)
+    interval: Interval
+    if clusters is not None and binary:
+        interval = clustered_proportion_interval(values, clusters, level)
+    elif clusters is not None:
+        interval = clustered_mean_interval(values, clusters, level, bounds)
     elif binary:
         interval = proportion_interval(int(values.sum()), n, level)
     else:
-        sd = float(values.std(ddof=1)) if n > 1 else 0.0
-        interval = mean_interval(float(values.mean()) if n else 0.0, sd, n, level)
+        # Of values that are all the same, numpy's deviation may be a hair more than 0.
+        spread = n > 1 and values.min() < values.max()
+        sd = float(values.std(ddof=1)) if spread else 0.0
+        interval = mean_interval(float(values.mean()) if n else 0.0, sd, n, level, bounds)
     value = float(values.mean()) if n else None
     return Measured(value, interval.low, interval.high, level, interval.method, n)
 

@@ -10,6 +10,7 @@ import xxhash
 
 from weighbridge.core.evaluation import Precision, Reducer
 from weighbridge.core.outcome import Metric, Outcome, Scored, Status, Ungraded
+from weighbridge.core.scale import UNBOUNDED, ZERO_TO_ONE, Bounds
 from weighbridge.reports.precision import SEQUENTIAL, sequence_for
 from weighbridge.statistics import (
     ConfidenceSequence,
@@ -36,6 +37,17 @@ def reduce_scores(values: list[float], reducer: Reducer) -> float:
     return 1.0 if max(values) >= 1.0 else 0.0
 
 
+def bounds_of_cases(kind: MetricKind, bounds: Bounds | None, reducer: Reducer) -> Bounds:
+    """Within which bounds the score of a case lies, its repeats reduced.
+
+    Args:
+        bounds: of the scores; None where they are not known.
+    """
+    if reducer is Reducer.PASS_AT_K or (bounds is None and kind == "accuracy"):
+        return ZERO_TO_ONE
+    return UNBOUNDED if bounds is None else bounds
+
+
 class MetricsBuilder:
     """Takes the outcomes of one run in order, gives its metrics.
 
@@ -53,6 +65,8 @@ class MetricsBuilder:
         total_cases: cases of the run.
         level: confidence level of the intervals.
         clustered: whether the evaluation names a cluster column.
+        bounds: key → the least and the greatest score; where it is not said, 0 and 1 for an
+            accuracy, and none for a mean. What scores that are all the same can say depends on it.
         stop: what the run may have been stopped by: that metric is then of the cases before the
             first that is missing, and its interval one that holds in spite of having been looked
             at (`reports.precision`).
@@ -67,9 +81,13 @@ class MetricsBuilder:
         total_cases: int,
         level: float = 0.95,
         clustered: bool = False,
+        bounds: Mapping[str, Bounds] | None = None,
         stop: Precision | None = None,
     ) -> None:
-        self._tallies = [_Tally(key, kind, clustered) for key, kind in scorers.items()]
+        self._tallies = [
+            _Tally(key, kind, clustered, bounds_of_cases(kind, (bounds or {}).get(key), reducer))
+            for key, kind in scorers.items()
+        ]
         self._reducer = reducer
         self._epochs = epochs
         self._total = total_cases
@@ -148,16 +166,18 @@ class _Tally:
     """Running sums of one scorer, and what is known of the case at hand."""
 
     __slots__ = (
-        "_binary", "_clusters", "_kind", "_mean", "_n", "_ones", "_over", "_sequence", "_squares",
-        "_values", "case_failed", "case_ungraded", "failed", "key", "scores", "ungraded",
+        "_binary", "_bounds", "_clusters", "_kind", "_mean", "_n", "_ones", "_over", "_sequence",
+        "_squares", "_values", "case_failed", "case_ungraded", "failed", "key", "scores",
+        "ungraded",
     )  # fmt: skip
 
-    def __init__(self, key: str, kind: MetricKind, clustered: bool) -> None:
+    def __init__(self, key: str, kind: MetricKind, clustered: bool, bounds: Bounds) -> None:
         self.key = key
         self.scores: list[float] = []
         self.case_failed = self.case_ungraded = False
         self.failed = self.ungraded = 0
         self._kind = kind
+        self._bounds = bounds
         self._binary = kind == "accuracy"
         self._n = self._ones = 0
         self._mean = self._squares = 0.0
@@ -236,12 +256,13 @@ class _Tally:
             method = "wilson" if self._binary else "t"
             return Interval(None, None, "clustered" if self._values is not None else method)
         if self._values is not None:
-            clustered = clustered_proportion_interval if self._binary else clustered_mean_interval
-            return clustered(self._values, self._clusters, level)
+            if self._binary:
+                return clustered_proportion_interval(self._values, self._clusters, level)
+            return clustered_mean_interval(self._values, self._clusters, level, self._bounds)
         if self._binary:
             return proportion_interval(self._ones, self._n, level)
         sd = math.sqrt(self._squares / (self._n - 1)) if self._n > 1 else 0.0
-        return mean_interval(self._mean, sd, self._n, level)
+        return mean_interval(self._mean, sd, self._n, level, self._bounds)
 
 
 def cluster_number(position: int, cluster: str | None) -> int:

@@ -6,8 +6,17 @@ from typing import Protocol
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import ScorerSpec
+from weighbridge.core.scale import UNBOUNDED, ZERO_TO_ONE, Bounds
 from weighbridge.core.suggest import did_you_mean
-from weighbridge.scorers.base import AgainstRuns, AnyScorer, ByRubric, Judge, Reader, Scorer
+from weighbridge.scorers.base import (
+    AgainstRuns,
+    AnyScorer,
+    Bounded,
+    ByRubric,
+    Judge,
+    Reader,
+    Scorer,
+)
 from weighbridge.scorers.choice import Choice
 from weighbridge.scorers.classify import Classify
 from weighbridge.scorers.judge import RubricJudge
@@ -33,6 +42,7 @@ __all__ = [
     "Scorer",
     "against_runs",
     "asked_by",
+    "bounds_of",
     "build",
     "embedded_identities",
     "embedded_limits",
@@ -119,6 +129,13 @@ def spec_of(scorer: AnyScorer) -> JsonObject:
     """The options of a scorer that differ from their defaults: what is stored of it, beside its
     name. `build` makes an equal scorer of it."""
     return changed_options(scorer)
+
+
+def bounds_of(scorer: AnyScorer) -> Bounds:
+    """The least and the greatest score that a scorer gives."""
+    if scorer.metric == "accuracy":
+        return ZERO_TO_ONE
+    return scorer.bounds if isinstance(scorer, Bounded) else UNBOUNDED
 
 
 def versions(specs: Iterable[ScorerSpec]) -> dict[str, int]:

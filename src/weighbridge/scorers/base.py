@@ -10,6 +10,7 @@ from typing import ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 from weighbridge.core.case import Case
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Outcome
+from weighbridge.core.scale import Bounds
 from weighbridge.scorers.judging.ready import ReadyRubric
 from weighbridge.scorers.panel import Panel
 
@@ -73,6 +74,19 @@ class Judge(Grader, Protocol):
             CallFailed: a call did not get through; it becomes `Failed`, never a wrong answer.
         """
         ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A scorer of means that knows within which bounds its scores lie.
+
+    Attributes:
+        bounds: the least and the greatest score; infinite where there is no such bound. Where all
+            cases score the same, the interval of their mean follows from it.
+    """
+
+    @property
+    def bounds(self) -> Bounds: ...
 
 
 @runtime_checkable

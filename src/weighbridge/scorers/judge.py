@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from weighbridge.core.case import Case
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Outcome
+from weighbridge.core.scale import Bounds
 from weighbridge.scorers.base import MetricKind
 from weighbridge.scorers.judging.parts import Kind
 from weighbridge.scorers.judging.ready import ReadyRubric, manner_of
@@ -61,6 +62,11 @@ class RubricJudge:
     def metric(self) -> MetricKind:
         """`accuracy` when the rubric knows only 0 and 1."""
         return "accuracy" if self._ready.rubric.is_binary else "mean"
+
+    @property
+    def bounds(self) -> Bounds:
+        """Those of the rubric."""
+        return self._ready.rubric.bounds
 
     @property
     def needs_target(self) -> bool:

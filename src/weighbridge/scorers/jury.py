@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from weighbridge.core.case import Case
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.outcome import Answer, Failed, Outcome, Scored, Ungraded
+from weighbridge.core.scale import Bounds
 from weighbridge.providers.base import CallFailed
 from weighbridge.scorers.base import MetricKind
 from weighbridge.scorers.judging.parts import Kind
@@ -95,6 +96,12 @@ class Jury:
         """`accuracy` when the outcome can only be 0 or 1."""
         binary = self.reducer != "mean" and all(one.rubric.is_binary for one in self._ready)
         return "accuracy" if binary else "mean"
+
+    @property
+    def bounds(self) -> Bounds:
+        """Those of all its rubrics."""
+        each = [one.rubric.bounds for one in self._ready]
+        return min(least for least, _ in each), max(greatest for _, greatest in each)
 
     @property
     def scale(self) -> Scale:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from weighbridge.core.case import Case
 from weighbridge.core.outcome import Answer, Outcome, Scored, Ungraded
+from weighbridge.core.scale import ZERO_TO_ONE, Bounds
 from weighbridge.scorers.choice import right_letters
 
 Normalise: TypeAlias = Literal["none", "tokens", "characters", "bytes"]
@@ -38,6 +39,7 @@ class Likelihood:
 
     name: ClassVar[str] = "likelihood"
     version: ClassVar[int] = 1
+    bounds: ClassVar[Bounds] = ZERO_TO_ONE
     needs_target: ClassVar[bool] = True
 
     @property

@@ -10,6 +10,7 @@ from weighbridge.core.case import Case
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.outcome import Answer, Outcome, Scored, Ungraded
 from weighbridge.core.prompt import as_text
+from weighbridge.core.scale import ZERO_TO_ONE, Bounds
 from weighbridge.scorers.base import MetricKind
 from weighbridge.scorers.judging.asking import ask
 from weighbridge.scorers.judging.by_embedded import beyond
@@ -61,6 +62,7 @@ class Pairwise:
 
     name: ClassVar[str] = "pairwise"
     version: ClassVar[int] = 1
+    bounds: ClassVar[Bounds] = ZERO_TO_ONE
     metric: ClassVar[MetricKind] = "mean"
 
     def __post_init__(self) -> None:

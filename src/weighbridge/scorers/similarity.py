@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from weighbridge.core.case import Case
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Outcome, Ungraded
+from weighbridge.core.scale import ZERO_TO_ONE, Bounds
 from weighbridge.scorers.effort import load, load_now, work_on
 from weighbridge.scorers.panel import Panel
 from weighbridge.scorers.references import normal_form, references
@@ -54,6 +55,7 @@ class Edit:
 
     name: ClassVar[str] = "edit"
     version: ClassVar[int] = 1
+    bounds: ClassVar[Bounds] = ZERO_TO_ONE
     needs_target: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -117,6 +119,7 @@ class Cosine:
 
     name: ClassVar[str] = "cosine"
     version: ClassVar[int] = 1
+    bounds: ClassVar[Bounds] = (-1.0, 1.0)
     needs_target: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

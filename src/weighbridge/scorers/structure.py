@@ -13,6 +13,7 @@ import orjson
 from weighbridge.core.case import Case
 from weighbridge.core.json import Json
 from weighbridge.core.outcome import Answer, Outcome, Scored, Ungraded
+from weighbridge.core.scale import ZERO_TO_ONE, Bounds
 from weighbridge.scorers.effort import load_now, work_on
 from weighbridge.scorers.options import OptionError
 from weighbridge.scorers.references import NO_REFERENCE, normal_form
@@ -126,6 +127,7 @@ class JsonMatch:
 
     name: ClassVar[str] = "json_match"
     version: ClassVar[int] = 1
+    bounds: ClassVar[Bounds] = ZERO_TO_ONE
     needs_target: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

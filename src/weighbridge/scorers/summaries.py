@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from weighbridge.core.case import Case
 from weighbridge.core.outcome import Answer, Outcome, Ungraded
+from weighbridge.core.scale import ZERO_TO_ONE, Bounds
 from weighbridge.scorers.effort import load, load_now, work_on
 from weighbridge.scorers.references import references
 from weighbridge.scorers.threshold import Kind, check_threshold, kind_of, verdict
@@ -45,6 +46,7 @@ class Rouge:
 
     name: ClassVar[str] = "rouge"
     version: ClassVar[int] = 1
+    bounds: ClassVar[Bounds] = ZERO_TO_ONE
     needs_target: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

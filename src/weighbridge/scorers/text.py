@@ -1,5 +1,6 @@
 """Scorers that compare the answer with the reference as text."""
 
+import math
 import re
 import string
 import unicodedata
@@ -12,6 +13,7 @@ import re2
 
 from weighbridge.core.case import Case
 from weighbridge.core.outcome import Answer, Outcome, Scored, Ungraded
+from weighbridge.core.scale import ZERO_TO_ONE, Bounds
 from weighbridge.scorers.options import OptionError
 from weighbridge.scorers.references import NO_REFERENCE, normal_form, references
 
@@ -177,6 +179,11 @@ class Length:
         """`accuracy` with a bound."""
         return "mean" if self.least is None and self.most is None else "accuracy"
 
+    @property
+    def bounds(self) -> Bounds:
+        """Of a length there is no greatest."""
+        return (0.0, math.inf) if self.metric == "mean" else ZERO_TO_ONE
+
     async def score(self, answer: Answer, case: Case) -> Outcome:  # noqa: ARG002 - the protocol's
         """Grade by length."""
         found = self._measured(answer)
@@ -293,6 +300,7 @@ class F1:
 
     name: ClassVar[str] = "f1"
     version: ClassVar[int] = 1
+    bounds: ClassVar[Bounds] = ZERO_TO_ONE
     metric: ClassVar[Literal["accuracy", "mean"]] = "mean"
     needs_target: ClassVar[bool] = True
 

@@ -1,5 +1,6 @@
 """Scorers of translations, as sacrebleu counts (Post 2018, https://aclanthology.org/W18-6319)."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
@@ -7,6 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from weighbridge.core.case import Case
 from weighbridge.core.outcome import Answer, Outcome, Scored, Ungraded
+from weighbridge.core.scale import ZERO_TO_ONE, Bounds
 from weighbridge.scorers.effort import load, load_now, work_on
 from weighbridge.scorers.options import OptionError
 from weighbridge.scorers.references import references
@@ -61,6 +63,7 @@ class Bleu:
 
     name: ClassVar[str] = "bleu"
     version: ClassVar[int] = 1
+    bounds: ClassVar[Bounds] = ZERO_TO_ONE
     needs_target: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -123,6 +126,7 @@ class Chrf:
 
     name: ClassVar[str] = "chrf"
     version: ClassVar[int] = 1
+    bounds: ClassVar[Bounds] = ZERO_TO_ONE
     needs_target: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
@@ -177,6 +181,7 @@ class Ter:
 
     name: ClassVar[str] = "ter"
     version: ClassVar[int] = 1
+    bounds: ClassVar[Bounds] = (0.0, math.inf)
     metric: ClassVar[Kind] = "mean"
     needs_target: ClassVar[bool] = True
 

@@ -12,7 +12,7 @@ from weighbridge.datasets.cases import shortened
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields
 from weighbridge.services.remarks import remarks, what_differs
 from weighbridge.services.runs import Runs
-from weighbridge.services.scores import ScoredRun, Scores, common_scorers
+from weighbridge.services.scores import ScoredRun, Scores, common_bounds, common_scorers
 from weighbridge.store.engine import Store
 
 if TYPE_CHECKING:
@@ -94,7 +94,9 @@ class Comparisons:
             for other in range(1, len(runs)):
                 if not compare.n_matched(scores[0], scores[other]):
                     raise nothing_in_common(runs[0], scores[0], runs[other], scores[other])
-            comparison = await asyncio.to_thread(compare.compare_runs, scores, keys, level)
+            comparison = await asyncio.to_thread(
+                compare.compare_runs, scores, keys, level, common_bounds(runs, keys)
+            )
         return ComparisonView(
             tuple(
                 ComparedRun(run, its_scores, what_differs(run, runs[0]))

@@ -16,7 +16,7 @@ from weighbridge.reports.precision import SEQUENTIAL
 from weighbridge.services.comparisons import nothing_in_common
 from weighbridge.services.remarks import remarks, remarks_of_one
 from weighbridge.services.runs import Runs
-from weighbridge.services.scores import ScoredRun, Scores
+from weighbridge.services.scores import ScoredRun, Scores, common_bounds
 from weighbridge.store.engine import Store
 
 _FAILED = 2  # in `RunScores.states`
@@ -112,9 +112,10 @@ def _judge(policy: Policy, of_run: tuple[ScoredRun, "RunScores"], of_baseline: A
         if not comparison.n_matched(before, scores):
             raise nothing_in_common(baseline, before, run, scores, "baseline")
         keys = tuple(before.values)
+        bounds = common_bounds([baseline, run], keys)
         for level in sorted({rule.level for rule in policy.rules}):
-            by_level[level] = comparison.compare_runs([before, scores], keys, level)
-        overview = comparison.compare_runs([before, scores], keys)
+            by_level[level] = comparison.compare_runs([before, scores], keys, level, bounds)
+        overview = comparison.compare_runs([before, scores], keys, bounds=bounds)
         differences = overview.differences
         warnings = tuple(remarks([baseline, run], keys, overview))
     for place, rule in enumerate(policy.rules):
@@ -147,7 +148,8 @@ def _measured(
             kind = scorer_table.build(spec).metric
             # Of a run that stopped when this interval was narrow enough, no other is valid.
             only = kept if kept is not None and kept.method == SEQUENTIAL else None
-            measured = gate.measure(scores, rule.metric, kind, rule.level, only)
+            bounds = run.bounds[spec.key]
+            measured = gate.measure(scores, spec.key, kind, rule.level, only, bounds)
         case Limit.MAX_DROP | Limit.MAX_RISE:
             difference = next(
                 one for one in by_level[rule.level].differences if one.scorer == rule.metric

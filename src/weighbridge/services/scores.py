@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from weighbridge import scorers as scorer_table
 from weighbridge.core.caller import Caller
 from weighbridge.core.evaluation import Evaluation
+from weighbridge.core.scale import Bounds
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.errors import FieldProblem, InvalidFields, NotFound
 from weighbridge.providers.declared import RESERVED_NAME
+from weighbridge.reports.metrics import bounds_of_cases
 from weighbridge.services.runs import Runs, RunView
 from weighbridge.spec import parse_spec
 from weighbridge.store.datasets import Dataset, find_dataset
@@ -49,6 +51,15 @@ class ScoredRun:
             for spec in self.evaluation.scorers
             if scorer_table.build(spec).metric != "labels"
         )
+
+    @property
+    def bounds(self) -> dict[str, Bounds]:
+        """Key of each scorer → within which bounds it scores a case, its repeats reduced."""
+        built = {spec.key: scorer_table.build(spec) for spec in self.evaluation.scorers}
+        return {
+            key: bounds_of_cases(one.metric, scorer_table.bounds_of(one), self.evaluation.reducer)
+            for key, one in built.items()
+        }
 
     @property
     def judges(self) -> tuple[str, ...]:
@@ -143,3 +154,11 @@ def common_scorers(runs: Sequence[ScoredRun], wanted: Sequence[str] = ()) -> tup
             [FieldProblem("run", f"these runs have no scorer in common ({listed})")]
         )
     return shared
+
+
+def common_bounds(runs: Sequence[ScoredRun], scorers: Sequence[str]) -> dict[str, Bounds]:
+    """Key of each of these scorers → the bounds that hold in every run."""
+    each = [run.bounds for run in runs]
+    return {
+        key: (min(of[key][0] for of in each), max(of[key][1] for of in each)) for key in scorers
+    }

@@ -6,8 +6,14 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 from statsmodels.regression.linear_model import OLS
 
+from weighbridge.core.scale import UNBOUNDED, Bounds
 from weighbridge.statistics.arrays import Clusters, Floats, Groups, Values, as_groups, as_values
-from weighbridge.statistics.intervals import Interval, check_level, proportion_interval
+from weighbridge.statistics.intervals import (
+    Interval,
+    check_level,
+    no_spread_interval,
+    proportion_interval,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,9 @@ def clustered_mean(values: Floats, groups: Groups) -> ClusteredMean:
     return ClusteredMean(float(fit.params[0]), float(fit.bse[0]), int(groups.max()))
 
 
-def clustered_mean_interval(values: Values, clusters: Clusters, level: float = 0.95) -> Interval:
+def clustered_mean_interval(
+    values: Values, clusters: Clusters, level: float = 0.95, bounds: Bounds = UNBOUNDED
+) -> Interval:
     """Interval of a mean with standard errors that allow for likeness within clusters.
 
     By `clustered_mean`. With few clusters (below about 20) it is somewhat too narrow, the more so
@@ -57,6 +65,9 @@ def clustered_mean_interval(values: Values, clusters: Clusters, level: float = 0
         values: one per case, shape (n,), finite. clusters: a whole number for the cluster of each,
             shape (n,). Arrays of numpy or of the standard library.
         level: confidence level, between 0 and 1.
+        bounds: of what the values can be; looked at only where they are all the same. It is then
+            `no_spread_interval` of as many values as there are clusters: what the cases say if
+            those of one cluster never differ.
 
     Returns:
         the interval; without ends when there are fewer than two clusters, as one says nothing of
@@ -70,8 +81,8 @@ def clustered_mean_interval(values: Values, clusters: Clusters, level: float = 0
     if measured.size == 0 or groups.max() == 0:
         return Interval(None, None, "clustered")
     if measured.min() == measured.max():
-        # What the regression makes of it is the value itself, give or take its rounding.
-        return Interval(float(measured[0]), float(measured[0]), "clustered")
+        clusters_seen = int(groups.max()) + 1
+        return no_spread_interval(float(measured[0]), clusters_seen, bounds, level)
     return clustered_mean(measured, groups).interval(level)
 
 

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from weighbridge.core.scale import Bounds
+
 STANDARD_NORMAL = NormalDist()
 
 
@@ -12,8 +14,9 @@ class Interval:
     """A confidence interval.
 
     Attributes:
-        low, high: its ends; None when the data cannot say (no values, or one value for a mean).
-        method: `wilson`, `t` or `clustered`.
+        low, high: its ends; None when the data cannot say (no values, one value for a mean, or
+            values that are all the same on a scale without bounds).
+        method: `wilson`, `t`, `clustered`, `no-spread`…
     """
 
     low: float | None
@@ -51,6 +54,33 @@ def proportion_interval(successes: int, n: int, level: float = 0.95) -> Interval
     low = 0.0 if successes == 0 else max(0.0, centre - half)
     high = 1.0 if successes == n else min(1.0, centre + half)
     return Interval(low, high, "wilson")
+
+
+def no_spread_interval(value: float, n: int, bounds: Bounds, level: float = 0.95) -> Interval:
+    """The interval of a mean when all n values are the same: their spread is then 0, which says
+    nothing of a value that might differ.
+
+    At most z² / (n + z²) of all values do (Wilson's upper end for none of n), and such a value lies
+    within the bounds. Of values 0 and 1 that is Wilson's interval.
+
+    Args:
+        value: which they all have.
+        n: how many, at least one; of cases that share clusters the number of clusters.
+        bounds: where one is infinite, the interval has no ends.
+
+    Raises:
+        ValueError: `level` or `n` out of range.
+    """
+    check_level(level)
+    if n < 1:
+        raise ValueError(f"{n} values")
+    if not all(map(math.isfinite, bounds)):
+        return Interval(None, None, "no-spread")
+    z = STANDARD_NORMAL.inv_cdf((1 + level) / 2)
+    share = z * z / (n + z * z)
+    least, greatest = bounds
+    low, high = value - share * (value - least), value + share * (greatest - value)
+    return Interval(min(low, value), max(high, value), "no-spread")
 
 
 def check_level(level: float) -> None:

@@ -20,6 +20,7 @@ from scipy import stats
 from scipy.optimize import brentq
 from scipy.special import stdtr, stdtrit
 
+from weighbridge.core.scale import UNBOUNDED, ZERO_TO_ONE, Bounds
 from weighbridge.statistics.arrays import (
     Clusters,
     Floats,
@@ -31,7 +32,12 @@ from weighbridge.statistics.arrays import (
 )
 from weighbridge.statistics.bootstrap import RESAMPLES, interval_of, p_value_of, resampled_t
 from weighbridge.statistics.clustered import clustered_mean
-from weighbridge.statistics.intervals import STANDARD_NORMAL, Interval, check_level
+from weighbridge.statistics.intervals import (
+    STANDARD_NORMAL,
+    Interval,
+    check_level,
+    no_spread_interval,
+)
 from weighbridge.statistics.means import mean_interval
 from weighbridge.statistics.power import smallest_detectable_mean, smallest_detectable_paired
 from weighbridge.statistics.results import PairedComparison
@@ -58,6 +64,7 @@ def compare_paired(
     level: float = 0.95,
     test: str | None = None,
     seed: int = 0,
+    bounds: Bounds | None = None,
 ) -> PairedComparison:
     """Compare two runs on the same cases.
 
@@ -67,6 +74,9 @@ def compare_paired(
         level: confidence level of the interval.
         test: one of `TESTS`; None chooses by the data, as the head of the module says.
         seed: of the resampling; the same data give the same answer.
+        bounds: of what a score can be. None: not known; scores that all lie from 0 to 1 are then
+            taken to be of that scale. They matter where all differences are the same, and scores
+            that can be other than 0 and 1 are never compared by McNemar's test.
 
     Returns:
         the comparison; see `PairedComparison` for what is None when.
@@ -83,17 +93,18 @@ def compare_paired(
             f"{first.size} values in a, {second.size} in b: they must be of the same cases"
         )
     groups = None if clusters is None else as_groups(clusters, first.size)
-    binary = is_binary(first) and is_binary(second)
+    binary = bounds in (None, ZERO_TO_ONE) and is_binary(first) and is_binary(second)
+    width = _width(first, second, bounds)
     _check_test(test, binary=binary, clustered=groups is not None)
     differences = second - first
     only_a = int((differences < 0).sum()) if binary else None
     only_b = int((differences > 0).sum()) if binary else None
     if groups is not None:
-        found = _clustered(first, second, differences, groups, level)
+        found = _clustered(differences, groups, level, width)
     elif only_a is not None and only_b is not None and test in (None, *_MCNEMAR):
         found = _mcnemar(only_a, only_b, first.size, level, test or "mcnemar-midp")
     else:
-        found = _means(first, second, differences, level, test, seed)
+        found = _means(differences, level, test, seed, width)
     interval, chosen, p_value, detectable = found
     return PairedComparison(
         difference=float(differences.mean()) if differences.size else None,
@@ -191,12 +202,12 @@ def _mcnemar(only_a: int, only_b: int, n: int, level: float, test: str) -> _Foun
     )
 
 
-def _clustered(a: Floats, b: Floats, differences: Floats, groups: Groups, level: float) -> _Found:
+def _clustered(differences: Floats, groups: Groups, level: float, width: float) -> _Found:
     clusters = int(groups.max()) + 1 if groups.size else 0
     if clusters < 2:
         return Interval(None, None, "clustered"), "clustered", None, None
     if differences.min() == differences.max():
-        interval = _no_spread(a, b, float(differences[0]), clusters, level)
+        interval = no_spread_interval(float(differences[0]), clusters, (-width, width), level)
         return interval, "clustered", _sign_test(float(differences[0]), clusters), None
     mean = clustered_mean(differences, groups)
     # Bloom (1995), Minimum detectable effects, Evaluation Review 19.
@@ -209,9 +220,7 @@ def _clustered(a: Floats, b: Floats, differences: Floats, groups: Groups, level:
     )
 
 
-def _means(
-    a: Floats, b: Floats, differences: Floats, level: float, test: str | None, seed: int
-) -> _Found:
+def _means(differences: Floats, level: float, test: str | None, seed: int, width: float) -> _Found:
     n = differences.size
     if test is None:
         few = np.count_nonzero(differences) <= FEW_DIFFER
@@ -221,7 +230,8 @@ def _means(
         return Interval(None, None, "t"), test, 1.0 if n else None, None
     if differences.min() == differences.max():
         value = float(differences[0])
-        return _no_spread(a, b, value, n, level), test, _sign_test(value, n), None
+        interval = no_spread_interval(value, n, (-width, width), level)
+        return interval, test, _sign_test(value, n), None
     mean, sd = float(differences.mean()), float(differences.std(ddof=1))
     interval = mean_interval(mean, sd, n, level)
     if test == "permutation":
@@ -243,20 +253,13 @@ def _is_skewed(values: Floats) -> bool:
     return bool(n <= 25 * float(stats.skew(values)) ** 2)
 
 
-def _no_spread(a: Floats, b: Floats, value: float, n: int, level: float) -> Interval:
-    """When all n differences are the same, their spread says nothing of a case that might differ.
-
-    At most z² / (n + z²) of all cases do (Wilson's upper end for none of n), and where scores lie
-    from 0 to 1 such a case's difference lies between -1 and 1. For a difference of 0 that is also
-    Tango's interval without discordant pairs. Scores on another scale have no such bound, and the
-    interval has no ends.
-    """
-    within = min(a.min(), b.min()) >= 0 and max(a.max(), b.max()) <= 1
-    if not within:
-        return Interval(None, None, "no-spread")
-    z = STANDARD_NORMAL.inv_cdf((1 + level) / 2)
-    share = z * z / (n + z * z)
-    return Interval(value - share * (1 + value), value + share * (1 - value), "no-spread")
+def _width(a: Floats, b: Floats, bounds: Bounds | None) -> float:
+    """By how much two scores of one case can differ."""
+    if bounds is None:
+        within = all(each.min(initial=1) >= 0 and each.max(initial=0) <= 1 for each in (a, b))
+        bounds = ZERO_TO_ONE if within else UNBOUNDED
+    least, greatest = bounds
+    return greatest - least
 
 
 def _sign_test(value: float, n: int) -> float:

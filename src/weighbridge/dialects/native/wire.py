@@ -106,7 +106,10 @@ class Metric(Sent):
     low: float | None
     high: float | None
     level: float = Field(description="Confidence level of the interval, 0 to 1.")
-    method: str = Field(description="How the interval was made: `wilson`, `t`, `clustered`.")
+    method: str = Field(
+        description="How the interval was made: `wilson`, `t`, `clustered`, `no-spread` (all scores "
+        "are the same) or `sequential`."
+    )
     n_scored: int
     n_total: int
     n_failed: int

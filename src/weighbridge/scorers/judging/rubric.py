@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from weighbridge.core.scale import ZERO_TO_ONE, Bounds
 from weighbridge.scorers.judging.checks import (
     check_embedded,
     check_items,
@@ -135,6 +136,14 @@ class Rubric(Strict):
                 for label, score in found.items()
             }
         return found
+
+    @property
+    def bounds(self) -> Bounds:
+        """The least and the greatest score."""
+        if self.verdict is Kind.CHECKLIST:
+            return ZERO_TO_ONE
+        scores = self.scores().values()
+        return min(scores), max(scores)
 
     @property
     def is_binary(self) -> bool:
