@@ -265,11 +265,17 @@ class ChooseSpec(_Strict):
         default=True,
         description="Whether a space is put between prompt and option where there is none.",
     )
+    then: TemplateText | None = Field(
+        default=None,
+        min_length=1,
+        description="Template of a text that follows each option: how likely it is after prompt "
+        "and option decides, instead of how likely the option is.",
+    )
 
     def to_choose(self) -> Choose:
         """The noun."""
         options = self.options if isinstance(self.options, str) else tuple(self.options)
-        return Choose(options, self.ask, self.normalise, self.space)
+        return Choose(options, self.ask, self.normalise, self.space, self.then)
 
 
 def _check_path(path: str) -> str:
@@ -580,7 +586,11 @@ class EvaluationSpec(_Strict):
         if choose.ask == "chat":
             if choose.normalise != "none":
                 yield ("choose", "normalise"), "by chat each option is one letter: leave it out"
+            if choose.then is not None:
+                yield ("choose", "then"), "by chat nothing follows an option: leave it out"
             return
+        if choose.then is not None and choose.normalise != "none":
+            yield ("choose", "normalise"), "what is weighed is `then`, not the options: leave it out"
         messages = self.messages or []
         if len(messages) > 1 or any(message.images or message.videos for message in messages):
             yield (
@@ -606,7 +616,8 @@ class EvaluationSpec(_Strict):
             for field in ("choose", "answers", "schema"):
                 if self._says(field):
                     yield (field,), f"is for text, and `output` is {self.output}: leave it out"
-        if self.output == "embeddings" and any(it.images or it.videos for it in self.messages or ()):
+        messages = self.messages or ()
+        if self.output == "embeddings" and any(it.images or it.videos for it in messages):
             yield ("output",), "embeddings are made of text: leave out images and videos"
         if self.deliver is None:
             return

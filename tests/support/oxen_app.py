@@ -203,8 +203,14 @@ class House:
 
 
 @asynccontextmanager
-async def open_app(folder: Path, models: str = MODELS) -> AsyncIterator[Services]:
-    """The services of an installation with these models."""
+async def open_app(folder: Path, database: Path, models: str = MODELS) -> AsyncIterator[Services]:
+    """The services of an installation with these models.
+
+    Args:
+        database: SQLite at the newest schema, copied.
+    """
+    (folder / "data").mkdir()
+    await asyncio.to_thread(shutil.copy, database, folder / "data")
     config = folder / "models.toml"
     config.write_text(models)
     settings = Settings(data=folder / "data", config=config, max_body_mb=1, max_upload_mb=2)
@@ -226,18 +232,12 @@ async def client_of(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
 
 @asynccontextmanager
 async def open_house(folder: Path, database: Path, models: str = MODELS) -> AsyncIterator[House]:
-    """An application with a worker; what scripted models are asked is noted.
-
-    Args:
-        database: SQLite at the newest schema, copied.
-    """
-    (folder / "data").mkdir()
-    await asyncio.to_thread(shutil.copy, database, folder / "data")
+    """As `open_app`, with a worker; what scripted models are asked is noted."""
     seen = Seen()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ScriptedProvider, "chat", _noting(seen, ScriptedProvider.chat))
         patch.setattr(worker_module, "SUBMIT_EVERY_S", 0.02)
-        async with open_app(folder, models) as services, client_of(services) as client:
+        async with open_app(folder, database, models) as services, client_of(services) as client:
             worker = Worker(services.store, services.models)
             await worker.start()
             yield House(client, services, seen)

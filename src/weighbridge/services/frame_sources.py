@@ -1,11 +1,12 @@
 """Data that lie in repositories: found for evaluations, and remembered for where answers go."""
 
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from weighbridge.core.caller import Caller
 from weighbridge.core.evaluation import Evaluation
 from weighbridge.core.inference import FrameAddress, Inference, files_address, frame_address
-from weighbridge.core.versions import Commit, Content, Kind, Signature
+from weighbridge.core.versions import Commit, Content, Entry, Kind, Signature
 from weighbridge.datasets.cases import check_rows
 from weighbridge.datasets.readers import EXTENSIONS
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields, NotFound, WeighbridgeError
@@ -153,9 +154,7 @@ class FrameSources:
         there = {it.name for it in await source.repo.branches()}
         head = await source.repo.commit_at(branch) if branch in there else source.commit
         entry = await source.repo.entry(head, path)
-        if entry is not None and entry.kind is not Kind.FILE:
-            message = f"{path!r} is a folder; a file cannot take its place"
-            raise InvalidFields([FieldProblem("deliver.path", message)])
+        await _must_have_room(source.repo, head, path, entry)
         return Inference(
             run_id="",
             workspace_id=caller.workspace_id,
@@ -187,6 +186,21 @@ class FrameSources:
             return f"{address}@{(await repo.commit_at(revision)).id}"
         except WeighbridgeError as error:
             raise InvalidFields([FieldProblem("files", error.message)]) from error
+
+
+async def _must_have_room(repo: Repo, head: Commit, path: str, entry: Entry | None) -> None:
+    """A file cannot be where a folder is, nor below another file."""
+    message = None
+    if entry is not None and entry.kind is not Kind.FILE:
+        message = f"{path!r} is a folder; a file cannot take its place"
+    for folder in PurePosixPath(path).parents if entry is None else ():
+        above = await repo.entry(head, str(folder)) if folder.name else None
+        if above is not None:
+            if above.kind is Kind.FILE:
+                message = f"{str(folder)!r} is a file; nothing can be below it"
+            break
+    if message is not None:
+        raise InvalidFields([FieldProblem("deliver.path", message)])
 
 
 def of_run(inference: Inference, run_id: str) -> Inference:

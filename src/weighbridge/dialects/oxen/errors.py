@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from weighbridge.dialects.native.errors import field_problems
-from weighbridge.errors import InvalidFields, WeighbridgeError
+from weighbridge.errors import FieldProblem, InvalidFields, WeighbridgeError
 
 log = logging.getLogger(__name__)
 _Parsed = TypeVar("_Parsed")
@@ -59,7 +59,18 @@ def parsed(shape: TypeAdapter[_Parsed], body: object) -> _Parsed:
     try:
         return shape.validate_python(body)
     except ValidationError as error:
-        raise InvalidFields(field_problems(error)) from error
+        raise InvalidFields(_problems(error)) from error
+
+
+def _problems(error: ValidationError) -> list[FieldProblem]:
+    """Every field that is wrong, without the names of our classes."""
+    told = zip(error.errors(), field_problems(error), strict=True)
+    return [
+        FieldProblem(problem.field, "a JSON object was expected")
+        if detail["type"] in {"model_type", "model_attributes_type", "dict_type"}
+        else problem
+        for detail, problem in told
+    ]
 
 
 def failure(kind: str, description: str, *, status: int | None = None, **fields: Any) -> Response:

@@ -8,8 +8,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StrictBool, Typ
 
 from weighbridge.core.ids import id_of, uuid_of
 from weighbridge.core.inference import Inference, InferenceState
-from weighbridge.core.prompt import Template, without_columns
+from weighbridge.core.prompt import Template, value_at, without_columns
 from weighbridge.core.run import Run, RunState
+from weighbridge.core.suggest import did_you_mean
 from weighbridge.core.versions import Located, Repository
 from weighbridge.datasets.rows import Row
 from weighbridge.dialects.oxen import wire
@@ -22,8 +23,10 @@ from weighbridge.store.evaluations import StoredEvaluation
 KEPT = "oxen"
 """Where an evaluation keeps what this dialect said of it, among its metadata."""
 
-LEAST_IN_FLIGHT = 64
+_LEAST_IN_FLIGHT = 64
 _MOST_IN_FLIGHT = 4_096
+_LARGEST_BATCH = 100_000
+_LISTED_COLUMNS = 30
 
 STATUS: dict[RunState, str] = {
     RunState.QUEUED: "queued",
@@ -36,7 +39,11 @@ STATUS: dict[RunState, str] = {
 
 
 class CreateEvaluation(BaseModel):
-    """The request, by the vendor's names; `model` and `type` are those of 2024."""
+    """The request, by the vendor's names; `model` and `type` are those of 2024.
+
+    Attributes:
+        batch_size: so many rows are asked at once; a small one is no limit on the rows in flight.
+    """
 
     model_config = ConfigDict(extra="ignore")
 
@@ -51,8 +58,8 @@ class CreateEvaluation(BaseModel):
     target_column: str = Field(min_length=1, max_length=1_000)
     name: str | None = Field(None, max_length=200)
     is_sample: StrictBool = False
-    sample_count: int = Field(10, ge=1, strict=True)
-    batch_size: int = Field(10, ge=1, le=100_000, strict=True)
+    sample_count: int = Field(10, ge=1, le=10**12, strict=True)
+    batch_size: int = Field(10, ge=1, le=_LARGEST_BATCH, strict=True)
     auto_commit: StrictBool = False
     commit_message: str | None = Field(None, max_length=10_000)
     target_branch: str | None = Field(None, max_length=200)
@@ -95,7 +102,7 @@ def to_spec(
         "data": f"{repository.address}@{at.revision}:{at.path}",
         "model": model_name(wanted.model_id, catalog),
         "output": wanted.output_type,
-        "concurrency": min(_MOST_IN_FLIGHT, max(LEAST_IN_FLIGHT, wanted.batch_size)),
+        "concurrency": min(_MOST_IN_FLIGHT, max(_LEAST_IN_FLIGHT, wanted.batch_size)),
         "deliver": {
             "column": wanted.target_column,
             "branch": wanted.target_branch or None,
@@ -171,7 +178,7 @@ def media_columns(prompt: str, medium: str, examples: list[Row]) -> list[str]:
     values look like it.
 
     Raises:
-        InvalidFields: it cannot be told, or the prompt is no template.
+        InvalidFields: it cannot be told, no such column is there, or the prompt is no template.
     """
     try:
         columns = list(Template(prompt).columns)
@@ -180,14 +187,35 @@ def media_columns(prompt: str, medium: str, examples: list[Row]) -> list[str]:
     if not columns:
         message = f"names no column; the one that holds the {medium} is needed, as {{column}}"
         raise InvalidFields([FieldProblem("prompt", message)])
+    values = {column: [_value(row, column) for row in examples] for column in columns}
+    for column, held in values.items():
+        if held and all(value is _NOWHERE for value in held):
+            raise InvalidFields([FieldProblem("prompt", _no_column(column, examples))])
     found = [
-        column for column in columns if any(_looks(medium, row.get(column)) for row in examples)
+        column for column, held in values.items() if any(_looks(medium, value) for value in held)
     ]
-    if found or len(columns) == 1:
+    if found or len(columns) == 1 or not examples:
         return found or columns
     listed = ", ".join(columns)
     message = f"none of the columns {listed} holds what looks like the path of a {medium}"
     raise InvalidFields([FieldProblem("prompt", message)])
+
+
+_NOWHERE = object()
+
+
+def _value(row: Row, column: str) -> object:
+    try:
+        return value_at(row, column)
+    except KeyError:
+        return _NOWHERE
+
+
+def _no_column(column: str, examples: list[Row]) -> str:
+    names = list(dict.fromkeys(name for row in examples for name in row))
+    listed = ", ".join(f"`{name[:80]}`" for name in names[:_LISTED_COLUMNS])
+    hint = did_you_mean(column, names)
+    return f"names the column `{column[:80]}`, which is not there{hint} (columns: {listed})"
 
 
 def _looks(medium: str, value: object) -> bool:
