@@ -167,6 +167,13 @@ def test_keys_are_always_unique(names: list[str]) -> None:
         ({"choose": {"options": ["a", "{b"]}}, "choose.options.1", "is never closed"),
         ({"choose": {"options": "o", "by": "x"}}, "choose.by", "there is no such field"),
         ({"choose": {"options": "o", "ask": "mail"}}, "choose.ask", "'text' or 'chat'"),
+        ({"choose": {"options": "o", "then": "{"}}, "choose.then", "is never closed"),
+        ({"choose": {"options": "o", "then": "x", "ask": "chat"}}, "choose.then", "leave it out"),
+        (
+            {"choose": {"options": "o", "then": "x", "normalise": "bytes"}},
+            "choose.normalise",
+            "what is weighed is `then`",
+        ),
         (
             {"choose": {"options": ["a", "b"]}, "schema": {"type": "string"}},
             "schema",

@@ -590,7 +590,10 @@ class EvaluationSpec(_Strict):
                 yield ("choose", "then"), "by chat nothing follows an option: leave it out"
             return
         if choose.then is not None and choose.normalise != "none":
-            yield ("choose", "normalise"), "what is weighed is `then`, not the options: leave it out"
+            yield (
+                ("choose", "normalise"),
+                "what is weighed is `then`, not the options: leave it out",
+            )
         messages = self.messages or []
         if len(messages) > 1 or any(message.images or message.videos for message in messages):
             yield (

@@ -142,6 +142,32 @@ async def test_white_space_at_the_end_of_the_prompt_is_weighed_with_the_option()
     assert options_of(joined)[1]["logprob"] == pytest.approx(language.logprob(" sky", "."))
 
 
+async def test_what_follows_the_options_is_weighed_instead_of_them() -> None:
+    language = TinyServer().language
+    choose = Choose(("sea", "cat"), then="{rest}")
+    for prompt in ("The", "The "):  # as in a sentence with a gap
+        answer = await ask_server(TinyServer(), prompt, choose, rest="is grey")
+        found = options_of(answer)
+        for option in found:
+            expected = language.of(f"The {option['text']}", " is grey")
+            assert option["logprob"] == pytest.approx(expected, abs=1e-12)
+            assert option["tokens"] == 2
+    assert answer.text == "sea"
+
+
+async def test_a_gap_at_the_beginning_needs_no_prompt() -> None:
+    choose = Choose(("cat", "sky"), then=" is blue")
+    answer = await ask_server(TinyServer(), "", choose)
+    assert options_of(answer)[1]["logprob"] == pytest.approx(
+        TinyServer().language.of("sky", " is blue")
+    )
+
+
+async def test_with_nothing_behind_the_gap_there_is_nothing_to_choose() -> None:
+    with pytest.raises(NothingToChoose, match=r"`then`.* is empty"):
+        await ask_server(TinyServer(), "The", Choose(("cat", "sky"), then="{rest}"), rest=" ")
+
+
 async def test_tokens_that_end_within_characters_are_told_by_their_number() -> None:
     server = TinyServer(broken="é")
     answer = await ask_server(server, "Le café is", Choose(("blue", "grey")))

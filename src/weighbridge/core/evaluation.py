@@ -80,12 +80,15 @@ class Choose:
             log-probabilities of the letters are those of its first token.
         normalise: what an option's log-likelihood is divided by before they are compared.
         space: whether a space is put between prompt and option where there is none.
+        then: template of a text that follows each option, and whose log-likelihood is taken instead
+            of the option's own; None: there is none.
     """
 
     options: str | tuple[str, ...]
     ask: Literal["text", "chat"] = "text"
     normalise: Literal["none", "tokens", "characters", "bytes"] = "none"
     space: bool = True
+    then: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

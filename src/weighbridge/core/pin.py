@@ -93,7 +93,8 @@ def _determining(
         "limit": evaluation.limit,
     }
     if evaluation.choose is not None:
-        determining["choose"] = asdict(evaluation.choose)
+        choose = asdict(evaluation.choose)
+        determining["choose"] = {name: value for name, value in choose.items() if value is not None}
     if evaluation.stop is not None:
         determining["stop"] = asdict(evaluation.stop)
     if evaluation.output is not Output.TEXT:

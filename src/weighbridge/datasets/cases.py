@@ -78,6 +78,8 @@ def used_columns(evaluation: Evaluation) -> dict[str, str]:
     if choose is not None and not isinstance(choose.options, str):
         for text in choose.options:
             columns.update(dict.fromkeys(Template(text).columns, "`choose`"))
+    if choose is not None and choose.then is not None:
+        columns.update(dict.fromkeys(Template(choose.then).columns, "`choose`"))
     for place, column in (
         ("`choose`", choose.options if choose and isinstance(choose.options, str) else None),
         ("`answers`", answers.column if isinstance(answers, AnswerColumn) else None),

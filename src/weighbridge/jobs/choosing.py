@@ -83,6 +83,7 @@ class Choosing:
         self._templates: tuple[Template, ...] = ()
         if not isinstance(choose.options, str):
             self._templates = tuple(Template(text) for text in choose.options)
+        self._then = Template(choose.then) if choose.then is not None else None
         self._echoes = True
         self._alternatives: tuple[int, ...] = _ALTERNATIVES
 
@@ -101,9 +102,12 @@ class Choosing:
         usage = Usage()
         latency_s = 0.0
         name: str | None = None
-        calls = self._by_chat if self._choose.ask == "chat" else self._by_text
         try:
-            async for reply in calls(model, request, options):
+            if self._choose.ask == "chat":
+                replies = self._by_chat(model, request, options)
+            else:
+                replies = self._by_text(model, request, options, self._rendered_then(case))
+            async for reply in replies:
                 usage += reply.usage
                 latency_s += reply.latency_s
                 name = reply.model
@@ -164,25 +168,38 @@ class Choosing:
                 option.logprob, option.tokens = _log_sum(found), 1
         yield reply
 
+    def _rendered_then(self, case: Case) -> str | None:
+        if self._then is None:
+            return None
+        text = self._then.render(case.inputs)
+        if not text.strip():
+            raise NothingToChoose("what follows the options (`then`) is empty")
+        return text
+
     async def _by_text(
-        self, model: Askable, request: ChatRequest, options: list[Weighed]
+        self, model: Askable, request: ChatRequest, options: list[Weighed], then: str | None
     ) -> Replies:
         prompt = _text_of(request)
-        start = prompt.rstrip()
-        # A token may begin with the white space before a word: what stands at the end of the prompt
-        # is therefore weighed with the option.
-        between = prompt[len(start) :]
-        if not start:
+        if not prompt.strip() and then is None:
             raise NothingToChoose("the prompt is empty: there is nothing for options to follow")
         for option in options:
-            bare = between or option.text[0].isspace() or not self._choose.space
-            said = between + ("" if bare else " ") + option.text
+            start, said = self._joined(prompt, option.text)
+            if then is not None:
+                start, said = self._joined(start + said, then)
             if self._echoes:
                 async for reply in self._echo(model, start, said, option):
                     yield reply
             if not self._echoes:
                 async for reply in self._step(model, start, said, option):
                     yield reply
+
+    def _joined(self, before: str, text: str) -> tuple[str, str]:
+        """What is given, and what is weighed after it. A token may begin with the white space
+        before a word: what stands at the end of `before` is therefore weighed with the text."""
+        start = before.rstrip()
+        between = before[len(start) :]
+        bare = between or not start or text[0].isspace() or not self._choose.space
+        return start, between + ("" if bare else " ") + text
 
     async def _echo(self, model: Askable, start: str, said: str, option: Weighed) -> Replies:
         """Weigh an option in one call: the endpoint gives the whole text back with its tokens."""
