@@ -172,7 +172,7 @@ def test_keys_are_always_unique(names: list[str]) -> None:
         (
             {"choose": {"options": "o", "then": "x", "normalise": "bytes"}},
             "choose.normalise",
-            "what is weighed is `then`",
+            "`then` is weighed",
         ),
         (
             {"choose": {"options": ["a", "b"]}, "schema": {"type": "string"}},

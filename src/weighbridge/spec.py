@@ -590,7 +590,7 @@ class EvaluationSpec(_Strict):
                 yield ("choose", "then"), "by chat nothing follows an option: leave it out"
             return
         if choose.then is not None and choose.normalise != "none":
-            yield (
+            yield ("choose", "normalise"), "`then` is weighed, not the options: leave it out"
                 ("choose", "normalise"),
                 "what is weighed is `then`, not the options: leave it out",
             )
