@@ -1,8 +1,8 @@
 """Print the tables of docs/statistics.md: how often intervals hold the truth and tests err.
 
-python scripts/statistics_tables.py [TABLE…]: all by default, which takes about twenty minutes. Tables
-that say `exact` add up the chances of all that could be observed; the others are simulations with a
-fixed seed.
+python scripts/statistics_tables.py [TABLE…]: all by default, which takes about twenty minutes.
+Tables that say `exact` add up the chances of all that could be observed; the others are simulations
+with a fixed seed.
 """
 
 import argparse

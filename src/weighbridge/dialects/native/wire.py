@@ -107,8 +107,8 @@ class Metric(Sent):
     high: float | None
     level: float = Field(description="Confidence level of the interval, 0 to 1.")
     method: str = Field(
-        description="How the interval was made: `wilson`, `t`, `clustered`, `no-spread` (all scores "
-        "are the same) or `sequential`."
+        description="How the interval was made: `wilson`, `t`, `clustered`, `no-spread` (all "
+        "scores are the same) or `sequential`."
     )
     n_scored: int
     n_total: int
