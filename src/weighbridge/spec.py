@@ -591,9 +591,6 @@ class EvaluationSpec(_Strict):
             return
         if choose.then is not None and choose.normalise != "none":
             yield ("choose", "normalise"), "`then` is weighed, not the options: leave it out"
-                ("choose", "normalise"),
-                "what is weighed is `then`, not the options: leave it out",
-            )
         messages = self.messages or []
         if len(messages) > 1 or any(message.images or message.videos for message in messages):
             yield (
