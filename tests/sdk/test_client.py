@@ -179,7 +179,9 @@ async def test_the_blocking_client_works_inside_a_running_loop(url: str) -> None
         assert client.me().role == "admin"
 
 
-@pytest.mark.parametrize("resource", ["Evaluations", "Runs", "Datasets", "Models", "Scorers"])
+@pytest.mark.parametrize(
+    "resource", ["Evaluations", "Runs", "Datasets", "Repositories", "Models", "Scorers"]
+)
 def test_both_clients_have_the_same_methods_with_the_same_arguments(resource: str) -> None:
     theirs = getattr(asynchronous, f"Async{resource}")
     ours = getattr(blocking, resource)

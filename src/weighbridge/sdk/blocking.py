@@ -5,6 +5,7 @@ works where a loop is running already (a notebook).
 """
 
 import asyncio
+import builtins
 import threading
 from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -13,8 +14,11 @@ from typing import Any, Self, TypeVar
 
 from weighbridge.core.outcome import Status
 from weighbridge.core.run import RunState
+from weighbridge.core.versions import MAIN
 from weighbridge.dialects.native import wire
+from weighbridge.dialects.native import wire_repositories as versioned
 from weighbridge.sdk.client import AsyncClient, OnProgress
+from weighbridge.sdk.repositories import Data
 from weighbridge.sdk.results import Comparison, Outcomes, Report
 
 Result = TypeVar("Result")
@@ -32,7 +36,7 @@ class Client:
     Use as a context manager, or `close` it.
 
     Attributes:
-        evaluations, runs, datasets, models, scorers: what there is on the server.
+        evaluations, runs, datasets, repositories, models, scorers: what there is on the server.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Client:
         self.evaluations = Evaluations(self)
         self.runs = Runs(self)
         self.datasets = Datasets(self)
+        self.repositories = Repositories(self)
         self.models = Models(self)
         self.scorers = Scorers(self)
 
@@ -178,6 +183,18 @@ class Runs:
         """Queue a run that does the same again."""
         return self._client.wait(self._async.reproduce(run_id))
 
+    def delivery(self, run_id: str) -> versioned.ColumnDelivery:
+        """As `AsyncRuns.delivery`."""
+        return self._client.wait(self._async.delivery(run_id))
+
+    def commit_delivery(
+        self, run_id: str, *, branch: str | None = None, message: str | None = None
+    ) -> versioned.ColumnDelivery:
+        """As `AsyncRuns.commit_delivery`."""
+        return self._client.wait(
+            self._async.commit_delivery(run_id, branch=branch, message=message)
+        )
+
     def compare(
         self,
         *run_ids: str,
@@ -230,6 +247,127 @@ class Datasets:
     def tag(self, dataset_id: str, tag: str) -> wire.Dataset:
         """Give a version a tag; it moves here if another version had it."""
         return self._client.wait(self._async.tag(dataset_id, tag))
+
+
+class Repositories:
+    """As `AsyncRepositories`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._async = client.asynchronous.repositories
+
+    def create(self, address: str, *, description: str | None = None) -> versioned.Repository:
+        """As `AsyncRepositories.create`."""
+        return self._client.wait(self._async.create(address, description=description))
+
+    def list(self, *, namespace: str | None = None) -> Iterator[versioned.Repository]:
+        """Those of the workspace, by address."""
+        return self._client.each(self._async.list(namespace=namespace))
+
+    def get(self, address: str) -> versioned.Repository:
+        """One repository."""
+        return self._client.wait(self._async.get(address))
+
+    def delete(self, address: str) -> None:
+        """Remove one with everything in it."""
+        self._client.wait(self._async.delete(address))
+
+    def branches(self, address: str) -> builtins.list[versioned.Branch]:
+        """All branches, by name."""
+        return self._client.wait(self._async.branches(address))
+
+    def create_branch(self, address: str, name: str, *, revision: str = MAIN) -> versioned.Branch:
+        """As `AsyncRepositories.create_branch`."""
+        return self._client.wait(self._async.create_branch(address, name, revision=revision))
+
+    def delete_branch(self, address: str, name: str) -> None:
+        """Remove a branch, but not the last one."""
+        self._client.wait(self._async.delete_branch(address, name))
+
+    def log(
+        self, address: str, *, revision: str = MAIN, path: str | None = None
+    ) -> Iterator[versioned.Commit]:
+        """As `AsyncRepositories.log`."""
+        return self._client.each(self._async.log(address, revision=revision, path=path))
+
+    def entries(
+        self, address: str, path: str = "", *, revision: str = MAIN, recursive: bool = False
+    ) -> Iterator[versioned.Entry]:
+        """As `AsyncRepositories.entries`."""
+        found = self._async.entries(address, path, revision=revision, recursive=recursive)
+        return self._client.each(found)
+
+    def read(self, address: str, path: str, *, revision: str = MAIN) -> bytes:
+        """The bytes of a file."""
+        return self._client.wait(self._async.read(address, path, revision=revision))
+
+    def stream(self, address: str, path: str, *, revision: str = MAIN) -> Iterator[bytes]:
+        """The bytes of a file, piece by piece."""
+        return self._client.each(self._async.stream(address, path, revision=revision))
+
+    def download(
+        self, address: str, path: str, target: Path | str, *, revision: str = MAIN
+    ) -> Path:
+        """A file, streamed to `target`, which is not there before it is whole."""
+        return self._client.wait(self._async.download(address, path, target, revision=revision))
+
+    def put(
+        self,
+        address: str,
+        path: str,
+        data: Data,
+        *,
+        branch: str = MAIN,
+        message: str | None = None,
+        expected: str | None = None,
+    ) -> versioned.Committed:
+        """As `AsyncRepositories.put`."""
+        work = self._async.put(
+            address, path, data, branch=branch, message=message, expected=expected
+        )
+        return self._client.wait(work)
+
+    def commit(
+        self,
+        address: str,
+        files: Mapping[str, Data],
+        *,
+        branch: str = MAIN,
+        message: str | None = None,
+        expected: str | None = None,
+    ) -> versioned.Committed:
+        """As `AsyncRepositories.commit`."""
+        work = self._async.commit(address, files, branch=branch, message=message, expected=expected)
+        return self._client.wait(work)
+
+    def remove(
+        self,
+        address: str,
+        path: str,
+        *,
+        branch: str = MAIN,
+        message: str | None = None,
+        expected: str | None = None,
+    ) -> versioned.Committed:
+        """As `AsyncRepositories.remove`."""
+        work = self._async.remove(address, path, branch=branch, message=message, expected=expected)
+        return self._client.wait(work)
+
+    def changes(
+        self, address: str, base: str, head: str, *, path: str = ""
+    ) -> Iterator[versioned.FileChange]:
+        """The files that differ between two revisions, by path."""
+        return self._client.each(self._async.changes(address, base, head, path=path))
+
+    def merge_plan(self, address: str, base: str, head: str) -> versioned.MergePlan:
+        """What merging `head` into the branch `base` would do."""
+        return self._client.wait(self._async.merge_plan(address, base, head))
+
+    def merge(
+        self, address: str, base: str, head: str, *, message: str | None = None
+    ) -> versioned.Committed:
+        """As `AsyncRepositories.merge`."""
+        return self._client.wait(self._async.merge(address, base, head, message=message))
 
 
 class Models:

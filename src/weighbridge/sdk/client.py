@@ -10,15 +10,15 @@ import aiohttp
 
 from weighbridge.core.outcome import Status
 from weighbridge.core.run import FINISHED, RunState
-from weighbridge.dialects.native import wire
+from weighbridge.dialects.native import wire, wire_repositories
 from weighbridge.errors import Invalid
 from weighbridge.sdk.connection import Connection, open_http, quoted
 from weighbridge.sdk.following import follow_run
+from weighbridge.sdk.repositories import AsyncRepositories
 from weighbridge.sdk.results import AsyncOutcomes, Comparison, Report, rows_of
 
 OnProgress = Callable[[wire.Run], object]
 DEFAULT_URL = "http://127.0.0.1:8080"
-_PAGE = "100"
 
 
 class AsyncClient:
@@ -33,7 +33,7 @@ class AsyncClient:
     Use as an async context manager, or `close` it.
 
     Attributes:
-        evaluations, runs, datasets, models, scorers: what there is on the server.
+        evaluations, runs, datasets, repositories, models, scorers: what there is on the server.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class AsyncClient:
         self._http: aiohttp.ClientSession | None = None
         self.runs = AsyncRuns(self)
         self.datasets = AsyncDatasets(self)
+        self.repositories = AsyncRepositories(lambda: self.connection)
         self.evaluations = AsyncEvaluations(self)
         self.models = AsyncModels(self)
         self.scorers = AsyncScorers(self)
@@ -138,7 +139,7 @@ class AsyncEvaluations:
 
     async def list(self) -> AsyncIterator[wire.Evaluation]:
         """All of the workspace, newest first, fetched a page at a time."""
-        async for item in _pages(self._client, "evaluations", {}):
+        async for item in self._client.connection.items("evaluations", {}):
             yield wire.Evaluation.model_validate(item)
 
 
@@ -166,7 +167,7 @@ class AsyncRuns:
             params["evaluation"] = evaluation
         if status is not None:
             params["status"] = RunState(status).value
-        async for item in _pages(self._client, "runs", params):
+        async for item in self._client.connection.items("runs", params):
             yield wire.Run.model_validate(item)
 
     async def wait(
@@ -206,6 +207,32 @@ class AsyncRuns:
         path = f"runs/{quoted(run_id)}/reproduce"
         return wire.Reproduction.model_validate(await self._client.connection.json("POST", path))
 
+    async def delivery(self, run_id: str) -> wire_repositories.ColumnDelivery:
+        """Where its answers go, and what has become of that.
+
+        Raises:
+            NotFound: there is no such run, or its evaluation has no `deliver`.
+        """
+        path = f"runs/{quoted(run_id)}/delivery"
+        answer = await self._client.connection.json("GET", path)
+        return wire_repositories.ColumnDelivery.model_validate(answer)
+
+    async def commit_delivery(
+        self, run_id: str, *, branch: str | None = None, message: str | None = None
+    ) -> wire_repositories.ColumnDelivery:
+        """Commit a column that is held, or met a conflict.
+
+        Args:
+            branch, message: in place of those that were given at the start.
+
+        Raises:
+            Conflict: there is none yet, or what is at its place has changed meanwhile.
+        """
+        path = f"runs/{quoted(run_id)}/delivery/commit"
+        body = {"branch": branch, "message": message}
+        answer = await self._client.connection.json("POST", path, json=body)
+        return wire_repositories.ColumnDelivery.model_validate(answer)
+
     async def compare(
         self,
         *run_ids: str,
@@ -232,7 +259,7 @@ class AsyncRuns:
         """The cases whose scores differ between two runs (`up`, `down` or `all`), fetched a page
         at a time."""
         params = {"a": a, "b": b, "scorer": scorer, "direction": direction}
-        async for item in _pages(self._client, "compare/flips", params):
+        async for item in self._client.connection.items("compare/flips", params):
             yield wire.Flip.model_validate(item)
 
     async def report(self, run_id: str) -> Report:
@@ -305,12 +332,13 @@ class AsyncDatasets:
         """Versions, newest first, fetched a page at a time."""
         given = {"name": name, "tag": tag}
         params = {key: value for key, value in given.items() if value is not None}
-        async for item in _pages(self._client, "datasets", params):
+        async for item in self._client.connection.items("datasets", params):
             yield wire.Dataset.model_validate(item)
 
     async def rows(self, dataset_id: str) -> AsyncIterator[dict[str, Any]]:
         """The rows of a version, in order, fetched a page at a time."""
-        async for row in _pages(self._client, f"datasets/{quoted(dataset_id)}/rows", {}):
+        path = f"datasets/{quoted(dataset_id)}/rows"
+        async for row in self._client.connection.items(path, {}):
             yield row
 
     async def tag(self, dataset_id: str, tag: str) -> wire.Dataset:
@@ -367,17 +395,3 @@ class AsyncScorers:
         """All of them, with a JSON schema for each option."""
         answer = await self._client.connection.json("GET", "scorers")
         return [wire.Scorer.model_validate(item) for item in answer["data"]]
-
-
-async def _pages(
-    client: AsyncClient, path: str, params: Mapping[str, str]
-) -> AsyncIterator[dict[str, Any]]:
-    """The items of a list, page after page."""
-    asked = {**params, "limit": _PAGE}
-    while True:
-        page = await client.connection.json("GET", path, params=asked)
-        for item in page["data"]:
-            yield item
-        if page["next_cursor"] is None:
-            return
-        asked["cursor"] = page["next_cursor"]

@@ -30,6 +30,7 @@ from weighbridge.errors import (
 CONNECT_S = 10.0
 SILENCE_S = 60.0
 """The server sends a heartbeat every 15 s while a run is followed."""
+_PAGE = "100"
 _FIRST_DELAY_S = 0.25
 _LONGEST_DELAY_S = 8.0
 _PROBLEM = "urn:weighbridge:problem:"
@@ -83,6 +84,22 @@ class Connection:
             delay_s = min(_FIRST_DELAY_S * 2 ** (self._retries - left), _LONGEST_DELAY_S)
             await asyncio.sleep(delay_s * random.uniform(0.5, 1.0))  # noqa: S311 (no secret)
         raise AssertionError("unreachable")
+
+    async def nothing(self, method: str, path: str, **options: Any) -> None:
+        """A request whose answer holds nothing; sent once."""
+        async with self.request(method, path, **options):
+            return
+
+    async def items(self, path: str, params: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
+        """The items of a list, fetched a page at a time."""
+        asked = {**params, "limit": _PAGE}
+        while True:
+            page = await self.json("GET", path, params=asked)
+            for item in page["data"]:
+                yield item
+            if page["next_cursor"] is None:
+                return
+            asked["cursor"] = page["next_cursor"]
 
     async def stream(
         self, path: str, params: Mapping[str, str] | None = None
