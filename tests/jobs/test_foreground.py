@@ -199,7 +199,7 @@ async def test_cancelling_from_elsewhere_takes_effect_within_a_second(bench: Ben
 
 async def test_a_stopped_run_resumes_with_the_missing_cases_only(bench: Bench) -> None:
     bench.model.latency_s = 0.001
-    run_id = await bench.queue(cases=400, concurrency=4)
+    run_id = await bench.queue(cases=2_000, concurrency=4)
 
     def stop_later(execution: Execution) -> None:
         loop = asyncio.get_running_loop()
@@ -207,10 +207,10 @@ async def test_a_stopped_run_resumes_with_the_missing_cases_only(bench: Bench) -
 
     assert await execute(bench, run_id, stop_later) is RunState.CANCELLED
     first = len(bench.model.asked)
-    assert 0 < first < 400
+    assert 0 < first < 2_000
     await Runs(bench.store).resume(bench.caller, run_id)
     assert await execute(bench, run_id) is RunState.SUCCEEDED
-    assert len(bench.model.asked) == 400
+    assert len(bench.model.asked) == 2_000
 
 
 async def test_a_succeeded_run_cannot_be_resumed(bench: Bench) -> None:

@@ -45,6 +45,7 @@ class Recorder:
         self._wake = asyncio.Event()
         self._full = asyncio.Event()
         self._durable = asyncio.Condition()
+        self._room = asyncio.Event()  # no condition: hundreds would take its lock in turn
         self._received = 0
         self._written = 0
         self._closing = False
@@ -67,8 +68,9 @@ class Recorder:
 
     async def room(self) -> None:
         """Wait until fewer than `MOST_UNSAVED` outcomes are not durable."""
-        async with self._durable:
-            await self._durable.wait_for(lambda: not self.crowded or self._ended)
+        while self.crowded and not self._ended:
+            self._room.clear()
+            await self._room.wait()
 
     async def flushed(self) -> None:
         """Wait until everything handed over so far is durable, or never will be."""
@@ -87,6 +89,7 @@ class Recorder:
         self._wake.set()
         self._full.set()
         await self._task
+        self._room.set()
 
     async def _write_groups(self) -> None:
         while True:
@@ -124,12 +127,14 @@ class Recorder:
             except WeighbridgeError as error:
                 await self._give_up(error)
                 return
+        self._written += len(group)
+        self._room.set()
         async with self._durable:
-            self._written += len(group)
             self._durable.notify_all()
 
     async def _give_up(self, error: WeighbridgeError) -> None:
         self.broken = error
+        self._room.set()
         async with self._durable:
             self._durable.notify_all()
         self._on_trouble(error)

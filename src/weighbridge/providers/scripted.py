@@ -42,9 +42,15 @@ class _Part:
         self.rule = rule
         self.met = 0
         self._pattern = re2.compile(rule.match) if rule.match is not None else None
+        groups: dict[str, int] = {}
+        if self._pattern is not None:
+            groups = {str(number): number for number in range(self._pattern.groups + 1)}
+            groups.update(self._pattern.groupindex)
+        said = set(_PLACEHOLDER.findall(rule.reply))
+        self._groups = {name: index for name, index in groups.items() if name in said}
 
     def fits(self, text: str) -> dict[str, str] | None:
-        """The texts of the groups, if the rule fits; `0` is the whole match."""
+        """The texts of the groups that the reply says, if the rule fits; `0` is the whole match."""
         if self.rule.contains is not None and self.rule.contains not in text:
             return None
         if self._pattern is None:
@@ -52,9 +58,7 @@ class _Part:
         found = self._pattern.search(text)
         if found is None:
             return None
-        groups = {str(number): found.group(number) or "" for number in range(found.re.groups + 1)}
-        groups.update({name: value or "" for name, value in found.groupdict().items()})
-        return groups
+        return {name: found[index] or "" for name, index in self._groups.items()}
 
 
 class ScriptedProvider:

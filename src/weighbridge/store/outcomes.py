@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 import orjson
 from sqlalchemy import (
     ColumnElement,
+    Dialect,
     Integer,
     RowMapping,
     Text,
     and_,
+    bindparam,
     cast,
     delete,
     exists,
@@ -60,6 +62,16 @@ _SUMS = (
 )
 
 
+_POSITIONS_DONE = select(outcomes.c.position).where(
+    outcomes.c.run_id == bindparam("run"),
+    outcomes.c.position >= bindparam("start"),
+    outcomes.c.position < bindparam("stop"),
+    outcomes.c.epoch == bindparam("epoch"),
+    _IS_DONE,
+)
+"""Made once: to make a statement costs more than to execute this one."""
+
+
 async def record_group(
     connection: AsyncConnection,
     workspace_id: str,
@@ -77,7 +89,7 @@ async def record_group(
     moment = insert.moment(now())
     for row in rows:
         row["recorded_at"] = moment
-    result = await connection.exec_driver_sql(insert.sql, insert.parameters(rows))
+    inserted = await insert.execute(connection, rows)
     replaced = [(record.position, record.epoch) for _, record in group if record.retried]
     if replaced:
         await connection.execute(
@@ -87,7 +99,7 @@ async def record_group(
                 tuple_(outcomes.c.position, outcomes.c.epoch).in_(replaced),
             )
         )
-    if result.rowcount == len(rows) and not replaced:
+    if inserted == len(rows) and not replaced:
         await _add_to_tallies(connection, workspace_id, run_id, group)
     else:  # some rows were there already, or were replaced: count these shards afresh
         for shard in {shard for shard, _ in group}:
@@ -128,9 +140,10 @@ async def recount(
 async def positions_done(connection: AsyncConnection, run_id: str, shard: Shard) -> set[int]:
     """Positions in the shard that have an outcome."""
     rows = await connection.execute(
-        select(outcomes.c.position).where(_of_shard(run_id, shard), _IS_DONE)
+        _POSITIONS_DONE,
+        {"run": run_id, "start": shard.start, "stop": shard.stop, "epoch": shard.epoch},
     )
-    return {row.position for row in rows}
+    return set(rows.scalars())
 
 
 async def keep_aside(
@@ -489,20 +502,32 @@ async def _add_to_tallies(
             tally[5] = (tally[5] or 0.0) + usage.cost_usd
         tally[6] += usage.calls
         tally[7] += usage.cached
-    statement = insert_into(tallies, connection.dialect)
-    added = statement.excluded
-    update = {name: tallies.c[name] + added[name] for name in _SUMS if name != "cost_usd"}
-    update["cost_usd"] = func.coalesce(
-        tallies.c.cost_usd + added.cost_usd, tallies.c.cost_usd, added.cost_usd
-    )
     await connection.execute(
-        statement.on_conflict_do_update(index_elements=["run_id", "shard"], set_=update),
+        _adding(connection.dialect),
         [
             {"run_id": run_id, "shard": number, "workspace_id": workspace_id}
             | dict(zip(_SUMS, tally, strict=True))
             for number, tally in sums.items()
         ],
     )
+
+
+_adding_by_dialect: dict[str, Any] = {}
+
+
+def _adding(dialect: Dialect) -> Any:
+    """The statement that adds to tallies. It is made once, as it costs more than to execute it."""
+    made = _adding_by_dialect.get(dialect.name)
+    if made is None:
+        statement = insert_into(tallies, dialect)
+        added = statement.excluded
+        update = {name: tallies.c[name] + added[name] for name in _SUMS if name != "cost_usd"}
+        update["cost_usd"] = func.coalesce(
+            tallies.c.cost_usd + added.cost_usd, tallies.c.cost_usd, added.cost_usd
+        )
+        made = statement.on_conflict_do_update(index_elements=["run_id", "shard"], set_=update)
+        _adding_by_dialect[dialect.name] = made
+    return made
 
 
 def _clean(text: str | None) -> str | None:
