@@ -17,6 +17,8 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"outbound"},
     "statistics": set(),
     "datasets": set(),
+    "documents": set(),
+    "generation": {"documents", "yamltext"},
     # A judge asks through `providers.base`, or is the embedded one.
     "scorers": {"embedded", "providers", "yamltext"},
     "embedded": {"providers"},
@@ -30,12 +32,12 @@ ALLOWED: dict[str, set[str]] = {
     "specfile": {"spec", "yamltext"},
     "yamltext": set(),
     "jobs": {
-        *("datasets", "outbound", "providers", "reports", "scorers", "spec", "store"),
+        *("datasets", "generation", "outbound", "providers", "reports", "scorers", "spec", "store"),
         *("telemetry", "versions"),
     },
     "services": {
-        *("datasets", "jobs", "outbound", "providers", "reports", "scorers", "spec", "store"),
-        "versions",
+        *("datasets", "documents", "generation", "jobs", "outbound", "providers", "reports"),
+        *("scorers", "spec", "store", "versions"),
     },
     "wiring": {
         *("embedded", "outbound", "providers", "services", "settings", "store", "telemetry"),

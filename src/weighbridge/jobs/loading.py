@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from weighbridge import scorers as scorer_table
+from weighbridge.core.benchmark import Benchmark
 from weighbridge.core.evaluation import Evaluation, sends_files
 from weighbridge.core.inference import Inference
 from weighbridge.core.run import Run
@@ -16,6 +17,7 @@ from weighbridge.providers.cached import CachedModel
 from weighbridge.providers.model import Models
 from weighbridge.scorers.base import AnyScorer
 from weighbridge.spec import parse_spec
+from weighbridge.store.benchmarks import find_written_by
 from weighbridge.store.datasets import Dataset, find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
@@ -39,6 +41,7 @@ class LoadedRun:
         trace: watches it; None: nobody does.
         files: where images and videos of the prompt are found; None: they are addresses.
         inference: where its answers go besides its outcomes; None: nowhere.
+        writes: the benchmark whose questions it writes; None: it writes none.
     """
 
     run: Run
@@ -52,6 +55,7 @@ class LoadedRun:
     trace: RunTrace | None = None
     files: Files | None = None
     inference: Inference | None = None
+    writes: Benchmark | None = None
 
 
 def plan_of(evaluation: Evaluation, rows: int) -> Plan:
@@ -90,6 +94,7 @@ async def load_run(
         stored = await find_evaluation(connection, run.workspace_id, run.evaluation_id)
         dataset = stored and await find_dataset(connection, run.workspace_id, stored.dataset_id)
         inference = await find_inference(connection, run.workspace_id, run_id)
+        writes = await find_written_by(connection, run.workspace_id, run.evaluation_id)
     if not stored or not dataset:
         raise NotFound(f"the evaluation of the run {run_id} is gone")
     evaluation = replace(parse_spec(stored.spec).to_evaluation(), models=(run.model,))
@@ -115,6 +120,7 @@ async def load_run(
         trace=trace,
         files=await _files(store, run, evaluation),
         inference=inference,
+        writes=writes,
         judges={
             name: behind(await open_judge(models, evaluation, name))
             for name in scorer_table.asked_by(scorers.values())

@@ -1,9 +1,11 @@
 """Starting an evaluation: everything that can be wrong with it is found here, before any call."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge import scorers as scorer_table
 from weighbridge.core.caller import Caller, Role
@@ -31,6 +33,8 @@ from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import StoredEvaluation
 from weighbridge.store.inferences import add_inference
 from weighbridge.versions.local import LocalVersions
+
+Along: TypeAlias = Callable[[AsyncConnection, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class Evaluations:
         *,
         folder: Path | None = None,
         owner: Owner | None = None,
+        along: Along | None = None,
     ) -> Started:
         """Accept an evaluation and queue a run for each of its models.
 
@@ -102,6 +107,7 @@ class Evaluations:
             folder: where relative `data` files are looked for; None through an API, which never
                 reads files of the server's machine.
             owner: who executes the runs, when it is not the queue.
+            along: is written in the same transaction, and is told the evaluation's id.
 
         Raises:
             Forbidden: the caller may not start runs.
@@ -150,6 +156,8 @@ class Evaluations:
                 run = await runs.find_run(connection, caller.workspace_id, run_id)
                 assert run is not None  # noqa: S101 (it was made in this transaction)
                 made.append(run)
+            if along is not None:
+                await along(connection, stored.id)
         return Started(stored, tuple(made))
 
     async def reproduce(

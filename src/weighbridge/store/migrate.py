@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from weighbridge.store.engine import Store
 from weighbridge.store.tables import metadata
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration; a test compares it with the files in `migrations/versions`."""
 _LOCK = 7_241_001  # any number, the same in every weighbridge process
 

@@ -464,3 +464,43 @@ inferences = Table(
     Column("problem", Text),
     Index(None, "workspace_id", "repository_id", "run_id"),
 )
+
+# Texts that questions are written from. The file and its text are blobs, named by the file's hash.
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("categories", Json, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("size", BigInteger, nullable=False),  # of the file, in bytes
+    Column("sha256", String(64), nullable=False),  # of the file
+    Column("characters", BigInteger, nullable=False),  # of its text
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "workspace_id", "id"),
+)
+
+benchmarks = Table(
+    "benchmarks",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("origin", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("dataset_id", Identifier),  # a row for each question
+    Column("questions", BigInteger, nullable=False),
+    Column("documents", Json, nullable=False),  # ids
+    Column("wanted", Integer),  # questions to be written
+    Column("evaluation_id", Identifier),  # that writes them
+    Column("filename", Text),
+    Column("problem", Text),
+    Column("created_by", Identifier),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Index(None, "workspace_id", "id"),
+    Index(None, "evaluation_id"),
+)

@@ -1,0 +1,1 @@
+"""What models are asked to write, and what is made of their replies."""

@@ -1,0 +1,226 @@
+"""Questions about documents: which are asked for, how, and which of them may stay."""
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, cast
+
+import json_repair
+from rapidfuzz import fuzz
+
+from weighbridge.core.json import Json, JsonObject
+from weighbridge.documents.passages import LEAST, passages
+from weighbridge.errors import Invalid
+from weighbridge.yamltext import parse_yaml
+
+SPARE = 1.5
+"""How many questions are asked for, for each that is wanted: some will not do."""
+MOST_WANTED = 5_000
+KEY = "answerable"
+"""The scorer by which a judge says whether a question may stay."""
+
+_MOST_SLOTS = 10_000
+_QUOTED, _SAME, _SHARED = 85.0, 92.0, 0.6
+_LONGEST = {"question": 1_000, "answer": 2_000}
+_WORD = re.compile(r"\w+")
+_POINTS_AT_THE_TEXT = re.compile(
+    r"\b(this|the|above|following|given) (passage|text|excerpt|paragraph|context)\b", re.IGNORECASE
+)
+
+SCHEMA: JsonObject = {
+    "type": "object",
+    "properties": {
+        "question": {"type": "string"},
+        "answer": {"type": "string"},
+        "quote": {"type": "string"},
+    },
+    "required": ["question", "answer", "quote"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document that is asked about."""
+
+    id: str
+    name: str
+    text: str
+
+
+def slots(sources: Sequence[Source], wanted: int) -> list[JsonObject]:
+    """A slot for each question that is asked for: a passage, and what to aim at.
+
+    Passages of all documents are gone through in turn, again and again, each time with another aim;
+    a document gets as many slots as its text is long.
+
+    Args:
+        wanted: how many questions are wanted; more are asked for, as some will not do.
+
+    Returns:
+        Rows with `passage`, `document`, `document_id` and `focus`.
+
+    Raises:
+        Invalid: the documents have no passage that is long enough.
+    """
+    found = [
+        (source, passage)
+        for source in sources
+        for passage in passages(source.text)
+        if len(passage) >= LEAST
+    ]
+    if not found:
+        raise Invalid(
+            f"the documents say too little to be asked about: no passage of {LEAST} characters"
+        )
+    focuses = _prompt()["focuses"]
+    count = min(_MOST_SLOTS, max(wanted + 3, math.ceil(wanted * SPARE)))
+    if count < len(found):
+        # Spread over everything: the beginning is no better than the end.
+        found = [found[at * len(found) // count] for at in range(count)]
+    made: list[JsonObject] = []
+    for number in range(count):
+        source, passage = found[number % len(found)]
+        made.append(
+            {
+                "passage": passage,
+                "document": source.name,
+                "document_id": source.id,
+                "focus": focuses[number // len(found) % len(focuses)],
+            }
+        )
+    return made
+
+
+def evaluation(
+    name: str, rows: Sequence[JsonObject], generator: str, judge: str | None
+) -> JsonObject:
+    """The evaluation that has questions written.
+
+    Args:
+        rows: as `slots` gives them.
+        generator: the model that writes.
+        judge: the model that says which questions may stay; None: nobody is asked.
+    """
+    prompt = _prompt()
+    spec: JsonObject = {
+        "name": name,
+        "cases": list(rows),
+        "model": generator,
+        "messages": [
+            {"role": "system", "content": prompt["system"]},
+            {"role": "user", "content": prompt["user"]},
+        ],
+        "schema": SCHEMA,
+        "params": {"temperature": 0.7, "max_tokens": 600},
+    }
+    if judge is not None:
+        options: JsonObject = {
+            "as": KEY,
+            "judge": {"rubric": prompt["rubric"], "columns": {"context": "passage"}},
+        }
+        spec = {**spec, "scorers": [options], "judge": judge}
+    return spec
+
+
+class Chooser:
+    """Which of the replies are questions that may stay.
+
+    A question stays when its quote stands in the passage, the words of its answer do, a judge (if
+    there is one) lets it pass, and none like it has stayed before.
+
+    Args:
+        wanted: how many may stay at most.
+    """
+
+    def __init__(self, wanted: int) -> None:
+        self._wanted = wanted
+        self._known: list[str] = []
+        self.left_out: dict[str, int] = {}
+        """Reason → how many did not stay for it."""
+
+    def take(self, slot: JsonObject, reply: str | None, verdict: bool | None) -> JsonObject | None:
+        """The question as a row of a benchmark; None: it may not stay.
+
+        Args:
+            reply: what the model wrote; None: nothing.
+            verdict: the judge's; None: it gave none.
+        """
+        if len(self._known) >= self._wanted:
+            return None
+        found = _read(reply)
+        if isinstance(found, str):
+            self._leave_out(found)
+            return None
+        passage = str(slot["passage"])
+        problem = _problem(found, passage)
+        if problem is None and verdict is False:
+            problem = "the judge did not let it pass"
+        form = _form(found["question"])
+        if problem is None and any(fuzz.token_sort_ratio(form, it) > _SAME for it in self._known):
+            problem = "it is like one before"
+        if problem is not None:
+            self._leave_out(problem)
+            return None
+        self._known.append(form)
+        return {
+            "question_num": len(self._known),
+            "question": found["question"],
+            "answer": found["answer"],
+            "document_id": slot.get("document_id"),
+            "quote": found["quote"],
+        }
+
+    def _leave_out(self, reason: str) -> None:
+        self.left_out[reason] = self.left_out.get(reason, 0) + 1
+
+
+def _read(reply: str | None) -> dict[str, str] | str:
+    """The fields of a reply, or why it has none."""
+    if reply is None:
+        return "the model gave no answer"
+    try:
+        value: Json = json.loads(reply)
+    except ValueError:
+        value = json_repair.loads(reply[:20_000])
+    if not isinstance(value, dict):
+        return "the reply is no JSON object"
+    fields = {}
+    for name in ("question", "answer", "quote"):
+        text = value.get(name)
+        if not isinstance(text, str | int | float) or not str(text).strip():
+            return f"the reply has no {name}"
+        fields[name] = unicodedata.normalize("NFC", str(text)).strip()
+    return fields
+
+
+def _problem(found: dict[str, str], passage: str) -> str | None:
+    for name, longest in _LONGEST.items():
+        if len(found[name]) > longest:
+            return f"its {name} is too long"
+    if _POINTS_AT_THE_TEXT.search(found["question"]):
+        return "it speaks of the passage, which nobody has before them"
+    body = _form(passage)
+    quote = _form(found["quote"])
+    if quote not in body and fuzz.partial_ratio(quote, body) < _QUOTED:
+        return "its quote does not stand in the passage"
+    words = _WORD.findall(_form(found["answer"]))
+    there = set(_WORD.findall(body))
+    if words and sum(word in there for word in words) / len(words) < _SHARED:
+        return "its answer does not stand in the passage"
+    return None
+
+
+def _form(text: str) -> str:
+    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+
+
+@cache
+def _prompt() -> dict[str, Any]:
+    text = (Path(__file__).parent / "prompts" / "questions.yaml").read_text("utf-8")
+    return cast("dict[str, Any]", parse_yaml(text, "questions.yaml")[0])

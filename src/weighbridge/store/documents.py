@@ -1,0 +1,65 @@
+"""Documents, as rows. Their files and texts are blobs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from weighbridge.core.benchmark import Document
+from weighbridge.store.tables import documents
+
+
+def file_key(sha256: str) -> str:
+    """Where the file with this hash is kept: identical files are stored once."""
+    return f"documents/{sha256[:2]}/{sha256}"
+
+
+def text_key(sha256: str) -> str:
+    """Where the text of that file is kept."""
+    return f"{file_key(sha256)}.txt"
+
+
+async def add_document(connection: AsyncConnection, document: Document) -> None:
+    """Keep a document."""
+    await connection.execute(
+        documents.insert().values(
+            id=document.id,
+            workspace_id=document.workspace_id,
+            name=document.name,
+            categories=list(document.categories),
+            kind=document.kind,
+            size=document.size,
+            sha256=document.sha256,
+            characters=document.characters,
+            created_at=document.created_at,
+        )
+    )
+
+
+async def find_documents(
+    connection: AsyncConnection, workspace_id: str, document_ids: Sequence[str]
+) -> dict[str, Document]:
+    """Those of these documents that are in the workspace, by id."""
+    rows = await connection.execute(
+        select(documents).where(
+            documents.c.workspace_id == workspace_id, documents.c.id.in_(list(document_ids))
+        )
+    )
+    return {row["id"]: _document(row) for row in rows.mappings()}
+
+
+async def list_documents(
+    connection: AsyncConnection, workspace_id: str, *, after: str | None, limit: int
+) -> list[Document]:
+    """Newest first, below the id `after`."""
+    query = select(documents).where(documents.c.workspace_id == workspace_id)
+    if after is not None:
+        query = query.where(documents.c.id < after)
+    rows = await connection.execute(query.order_by(documents.c.id.desc()).limit(limit))
+    return [_document(row) for row in rows.mappings()]
+
+
+def _document(row: RowMapping) -> Document:
+    fields: dict[str, Any] = dict(row)
+    return Document(**{**fields, "categories": tuple(fields["categories"])})
