@@ -15,6 +15,7 @@ from weighbridge.services.agreement import Agreements
 from weighbridge.services.cache import Cache
 from weighbridge.services.comparisons import Comparisons
 from weighbridge.services.datasets import Datasets
+from weighbridge.services.differences import Differences
 from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.exports import Exports
 from weighbridge.services.flips import Flips
@@ -57,6 +58,7 @@ class Services:
     agreements: Agreements
     cache: Cache
     comparisons: Comparisons
+    differences: Differences
     flips: Flips
     gates: Gates
     guard: Guard
@@ -122,6 +124,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             agreements=Agreements(store, runs),
             cache=Cache(store),
             comparisons=Comparisons(store, runs),
+            differences=Differences(store),
             flips=Flips(store, runs, outcomes),
             gates=Gates(store, runs),
             guard=guard,

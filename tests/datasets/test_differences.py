@@ -235,7 +235,7 @@ def test_a_key_that_stands_twice_is_refused_by_name(
 
 
 def test_a_key_column_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match=r"after\.jsonl has no column `idx`.*its columns are id, v"):
+    with pytest.raises(Invalid, match=r"after\.jsonl has no column `idx`.*its columns: id, v"):
         compared(tmp_path, [{"idx": 1}], [{"id": 1, "v": 2}], keys=["idx"])
 
 

@@ -9,9 +9,10 @@ import math
 import re
 import struct
 import tempfile
+import threading
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -25,7 +26,7 @@ from weighbridge.core.suggest import did_you_mean
 from weighbridge.core.versions import FrameShape, Moved
 from weighbridge.datasets.readers import rows_of
 from weighbridge.datasets.rows import Row, describe
-from weighbridge.errors import Invalid
+from weighbridge.errors import Invalid, Unavailable
 
 MOST_ROWS = 1_000
 """The longest page."""
@@ -55,18 +56,24 @@ class FrameFile:
         path: where it is.
         name: how messages call it.
         shape: as `shapes.shape_of` found it.
+        abandoned: once it is set, reading ends with `Unavailable`, in whatever thread it is.
     """
 
     path: Path
     name: str
     shape: FrameShape
+    abandoned: threading.Event = field(default_factory=threading.Event)
 
     def rows(self) -> Iterator[Row]:
         """All rows; what is wrong in the file is told by its name."""
         if not self.shape.rows:
             return
+        abandoned = self.abandoned.is_set
         try:
-            yield from rows_of(self.path, self.shape.format)
+            for row in rows_of(self.path, self.shape.format):
+                if abandoned():
+                    raise Unavailable("nobody waits for this difference any more")
+                yield row
         except Invalid as error:
             raise Invalid(error.message.replace(describe(self.path), self.name)) from error
 
@@ -170,8 +177,8 @@ def _check_keys(side: FrameFile, keys: Sequence[str]) -> None:
         if name not in columns:
             hint = did_you_mean(name, tuple(columns))
             raise Invalid(
-                f"{side.name} has no column `{name}` to be a key{hint}; its columns are "
-                f"{', '.join(columns)}"
+                f"{side.name} has no column `{name}` to be a key (its columns: "
+                f"{', '.join(columns)}){hint}"
             )
 
 
