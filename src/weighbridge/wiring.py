@@ -19,6 +19,7 @@ from weighbridge.services.differences import Differences
 from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.exports import Exports
 from weighbridge.services.flips import Flips
+from weighbridge.services.frames import Frames
 from weighbridge.services.gates import Gates
 from weighbridge.services.inferences import Inferences
 from weighbridge.services.keys import Keys
@@ -60,6 +61,7 @@ class Services:
     comparisons: Comparisons
     differences: Differences
     flips: Flips
+    frames: Frames
     gates: Gates
     guard: Guard
     monitoring: Monitoring
@@ -100,6 +102,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         environ=os.environ,
     )
     guard = Guard(read_networks(settings.allowed_networks))
+    frames = Frames(store)
     try:
         await migrate(store)
         datasets = Datasets(store)
@@ -126,6 +129,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             comparisons=Comparisons(store, runs),
             differences=Differences(store),
             flips=Flips(store, runs, outcomes),
+            frames=frames,
             gates=Gates(store, runs),
             guard=guard,
             telemetry=telemetry,
@@ -133,6 +137,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             webhooks=Webhooks(store, guard),
         )
     finally:
+        await frames.close()
         await models.close()
         if telemetry is not None:
             await telemetry.close()

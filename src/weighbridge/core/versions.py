@@ -4,6 +4,7 @@
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -163,6 +164,49 @@ class Located:
     def revision(self) -> str:
         """The branch's name, or else the commit's id."""
         return self.branch.name if self.branch else self.commit.id
+
+
+@dataclass(frozen=True, slots=True)
+class RowNumbers:
+    """How the rows of a file are told apart while it is edited: a row keeps its number whatever is
+    added, changed or removed around it.
+
+    Attributes:
+        base: hash of the content whose rows are numbered from 0. Rows that are added go on from
+            there, at the end of the file.
+        removed: the numbers of rows that are gone, ascending.
+    """
+
+    base: str
+    removed: tuple[int, ...] = ()
+
+    def number_at(self, position: int) -> int:
+        """The number of the row that stands at a position, from 0."""
+        before = range(len(self.removed))
+        return position + bisect_right(before, position, key=lambda it: self.removed[it] - it)
+
+    def position_of(self, number: int) -> int | None:
+        """Where the row of a number stands; None: it was removed."""
+        before = bisect_left(self.removed, number)
+        if before < len(self.removed) and self.removed[before] == number:
+            return None
+        return number - before
+
+    def without(self, number: int) -> "RowNumbers":
+        """As they are when one more row is gone."""
+        before = bisect_left(self.removed, number)
+        return RowNumbers(self.base, (*self.removed[:before], number, *self.removed[before:]))
+
+    def id_at(self, position: int) -> str:
+        """What the row at a position is called: its number, and which file it is a row of."""
+        return f"{self.base[:16]}-{self.number_at(position)}"
+
+    def number_of(self, row_id: str) -> int | None:
+        """The number in an id; None: it is no id of this file's rows."""
+        base, _, digits = row_id.rpartition("-")
+        if base != self.base[:16] or not re.fullmatch(r"0|[1-9][0-9]{0,15}", digits):
+            return None
+        return int(digits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def read_parquet(path: Path) -> Iterator[Row]:
     with refusing(path, "parquet"), pq.ParquetFile(path, pre_buffer=False) as file:
         _check_names(path, file.schema_arrow)
         for batch in file.iter_batches(batch_size=BATCH_ROWS, use_threads=False):
-            yield from _rows(batch)
+            yield from rows_of_batch(batch)
 
 
 def read_arrow(path: Path) -> Iterator[Row]:
@@ -65,7 +65,7 @@ def read_arrow(path: Path) -> Iterator[Row]:
             # Offsets in such a file are taken as they are; unchecked, a wrong one reads any memory.
             batch.validate(full=True)
             for start in range(0, batch.num_rows, BATCH_ROWS):
-                yield from _rows(batch.slice(start, BATCH_ROWS))
+                yield from rows_of_batch(batch.slice(start, BATCH_ROWS))
 
 
 def scan(path: Path, format: str) -> tuple[int, dict[str, str]]:  # noqa: A002 (as elsewhere)
@@ -159,7 +159,9 @@ def _check_names(path: Path, schema: pa.Schema) -> None:
             raise Invalid(f"{describe(path)}: two columns are called `{name}`")
 
 
-def _rows(batch: pa.RecordBatch) -> Iterator[Row]:
+def rows_of_batch(batch: pa.RecordBatch) -> Iterator[Row]:
+    """The rows of a batch, by the table at the top of this module. Raises `Invalid` where a type
+    has no JSON form."""
     names = batch.schema.names
     columns = []
     for name, column in zip(names, batch.columns, strict=True):

@@ -74,7 +74,7 @@ def write_converted(
         read: gives the rows, anew each time.
         stringly: whether every value is a string that may stand for a number or a truth value.
     """
-    schema = _types_of_text(read()) if stringly else _types_of_values(read())
+    schema = _types_of_text(read()) if stringly else types_of_values(read())
     kept = pa.schema([f for f in schema if not f.name.startswith(HIDDEN) and f.name != column])
     names = [name for name in schema.names if not name.startswith(HIDDEN)]
     wanted = pa.schema(
@@ -91,7 +91,7 @@ def write_converted(
             arrays = [
                 pa.array(found, wanted.field(name).type)
                 if name == column
-                else _array(part, name, wanted.field(name).type, stringly)
+                else array_of(part, name, wanted.field(name).type, stringly)
                 for name in wanted.names
             ]
             write(pa.RecordBatch.from_arrays(arrays, schema=wanted))
@@ -123,7 +123,9 @@ def _without_pandas(metadata: Any) -> Any:
     return {key: value for key, value in metadata.items() if key != b"pandas"} or None
 
 
-def _types_of_values(rows: Iterable[Row]) -> pa.Schema:
+def types_of_values(rows: Iterable[Row]) -> pa.Schema:
+    """The types of columns of JSON values, found by going through all rows; text where no other
+    type holds all values."""
     found: dict[str, pa.DataType] = {}
     rows = iter(rows)
     while part := list(itertools.islice(rows, _AT_ONCE)):
@@ -178,7 +180,13 @@ def _joined(one: str, other: str) -> str:
     return "number" if {one, other} == {"whole", "number"} else "text"
 
 
-def _array(part: list[Row], name: str, kind: Any, stringly: bool) -> Any:
+def array_of(part: list[Row], name: str, kind: Any, stringly: bool) -> Any:
+    """One column of some rows as an arrow array.
+
+    Args:
+        kind: its type.
+        stringly: whether the values are strings that stand for numbers and truth values.
+    """
     values: list[Any] = [row.get(name) for row in part]
     if stringly and not pa.types.is_string(kind):
         convert: Callable[[str], Any] = {

@@ -47,6 +47,9 @@ def shape_of(path: Path, name: str) -> FrameShape | None:
             rows, columns = columnar.scan(path, kind)
         else:
             rows, columns = _scan(rows_of(path, kind), typed=kind in {"jsonl", "json"})
+            if rows == 0 and kind in {"csv", "tsv"}:
+                header = text.read_header(path, "\t" if kind == "tsv" else None)
+                columns = dict.fromkeys(header, "string")
     except Invalid as error:
         raise Invalid(error.message.replace(describe(path), name)) from error
     if any("\0" in part for column in columns.items() for part in column):

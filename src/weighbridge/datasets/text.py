@@ -44,6 +44,29 @@ def read_tsv(path: Path) -> Iterator[Row]:
     return _read_separated(path, "\t")
 
 
+def read_header(path: Path, separator: str | None) -> list[str]:
+    """The names of the columns of a csv or tsv file, which may have no rows.
+
+    Args:
+        separator: None: told by the first line.
+
+    Raises:
+        Invalid: as `read_csv`.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first_line = file.readline(MAX_ROW_BYTES)
+            file.seek(0)
+            lines = csv.reader(file, delimiter=separator or _separator(first_line), strict=True)
+            header = next((cells for cells in lines if cells), [])
+            _check_header(path, header, lines.line_num)
+            return header
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{describe(path)} is not UTF-8: {error.reason}") from error
+    except csv.Error as error:
+        raise Invalid(f"{describe(path)}: {error}") from error
+
+
 def read_jsonl(path: Path) -> Iterator[Row]:
     """Rows of a file with one JSON object a line; blank lines are skipped.
 

@@ -46,14 +46,25 @@ async def list_drafts(connection: AsyncConnection, repository_id: str) -> list[D
 async def find_draft(
     connection: AsyncConnection, repository_id: str, draft_id: str
 ) -> Draft | None:
-    """A draft with its changes, by path."""
-    of_it = (drafts.c.repository_id == repository_id, drafts.c.id == draft_id)
-    row = (await connection.execute(select(drafts).where(*of_it))).mappings().one_or_none()
+    """A draft with its changes, by path; by its id, or else by its name."""
+    found = await connection.execute(
+        select(drafts)
+        .where(
+            drafts.c.repository_id == repository_id,
+            or_(drafts.c.id == draft_id, drafts.c.name == draft_id),
+        )
+        .order_by((drafts.c.id == draft_id).desc(), drafts.c.created_at.desc())
+        .limit(1)
+    )
+    row = found.mappings().one_or_none()
     if row is None:
         return None
     changes = await connection.execute(
         select(draft_changes.c.path, draft_changes.c.hash)
-        .where(draft_changes.c.repository_id == repository_id, draft_changes.c.draft_id == draft_id)
+        .where(
+            draft_changes.c.repository_id == repository_id,
+            draft_changes.c.draft_id == row["id"],
+        )
         .order_by(draft_changes.c.path)
     )
     return _draft(row, {change.path: change.hash for change in changes})

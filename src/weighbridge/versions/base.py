@@ -201,7 +201,8 @@ class Repo(Protocol):
         ...
 
     async def draft(self, draft_id: str) -> Draft:
-        """With its changes. Raises `NotFound`."""
+        """With its changes, by its id or else by its name, as all that takes one. Raises
+        `NotFound`."""
         ...
 
     async def begin_draft(self, draft_id: str, branch: str, name: str | None = None) -> Draft:

@@ -567,23 +567,24 @@ class LocalRepo:
             checked_path(path): content.hash if content else None
             for path, content in changes.items()
         }
-        await self.draft(draft_id)
+        draft = await self.draft(draft_id)
         async with self._store.begin() as connection:
-            await draft_rows.put_changes(connection, self.repository, draft_id, wanted)
-        return await self.draft(draft_id)
+            await draft_rows.put_changes(connection, self.repository, draft.id, wanted)
+        return await self.draft(draft.id)
 
     async def unstage(self, draft_id: str, path: str) -> Draft:
         """As the seam says."""
         path = checked_path(path, root=True)
-        await self.draft(draft_id)
+        draft = await self.draft(draft_id)
         async with self._store.begin() as connection:
-            await draft_rows.remove_changes(connection, self._id, draft_id, path)
-        return await self.draft(draft_id)
+            await draft_rows.remove_changes(connection, self._id, draft.id, path)
+        return await self.draft(draft.id)
 
     async def delete_draft(self, draft_id: str) -> None:
         """As the seam says."""
+        draft = await self.draft(draft_id)
         async with self._store.begin() as connection:
-            if not await draft_rows.remove_draft(connection, self._id, draft_id):
+            if not await draft_rows.remove_draft(connection, self._id, draft.id):
                 raise NotFound(f"there is no draft {draft_id[:80]!r}")
 
     async def commit_draft(
@@ -603,7 +604,7 @@ class LocalRepo:
                 await self._refuse_overwriting(draft, head)
             with contextlib.suppress(_NotThereAnyMore):
                 commit = await self._commit_at(branch, changes, message, author, head.id, key)
-                await self.delete_draft(draft_id)
+                await self.delete_draft(draft.id)
                 return commit
         raise Conflict(f"the branch {branch!r} moves too fast; try again")
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from support.oxen_client import Server, serving
 
 STORY = """
@@ -200,16 +198,12 @@ def test_a_folder_comes_down_as_a_zip(server: Server) -> None:
     assert told["bad"] is None
 
 
-@pytest.mark.parametrize("what", ["clone", "data_frame"])
-def test_what_is_not_there_says_what_to_use(server: Server, what: str) -> None:
+def test_what_is_not_there_says_what_to_use(server: Server) -> None:
     told = server.run_client(
-        f"""
-        r = made("ns/not-{what}", a__csv="x\\n1\\n")
+        """
+        r = made("ns/not-clone", a__csv="x\\n1\\n")
         try:
-            if "{what}" == "clone":
-                oxen.clone("ns/not-clone", host=HOST, scheme="http", path=str(HERE / "clone"))
-            else:
-                print(oxen.DataFrame("ns/not-data_frame", "a.csv", host=HOST, scheme="http").size())
+            oxen.clone("ns/not-clone", host=HOST, scheme="http", path=str(HERE / "clone"))
             told(error="")
         except Exception as error:
             told(error=str(error))

@@ -13,10 +13,6 @@ _CLONE = (
     "`download_zip` for all of it, or OxenFS"
 )
 _PUSH = "pushing is not supported; use RemoteRepo: `upload`, or `add` and `commit`"
-_FRAMES = (
-    "data frames are not edited on the server; use RemoteRepo: `download` the file, change it, and "
-    "`upload` it (evaluations add columns), or read it with pandas from oxen://…"
-)
 
 
 async def refuse_clone(repo: RepoToRead) -> Response:  # noqa: ARG001 (404 comes first)
@@ -29,11 +25,6 @@ async def refuse_push(repo: RepoToRead) -> Response:  # noqa: ARG001
     raise NotSupported(_PUSH)
 
 
-async def refuse_frames(repo: RepoToRead) -> Response:  # noqa: ARG001
-    """`oxen.DataFrame`."""
-    raise NotSupported(_FRAMES)
-
-
 for _path, _methods, _refuse in (
     ("/tree/{rest:path}", ["GET"], refuse_clone),
     ("/commits/{commit_id}/download_dir_hashes_db", ["GET"], refuse_clone),
@@ -41,11 +32,5 @@ for _path, _methods, _refuse in (
     ("/tree/{rest:path}", ["POST", "PUT"], refuse_push),
     ("/commits/{what}", ["POST"], refuse_push),
     ("/versions", ["POST"], refuse_push),
-    (
-        "/workspaces/{workspace_id}/data_frames/{rest:path}",
-        ["GET", "PUT", "POST", "DELETE"],
-        refuse_frames,
-    ),
-    ("/data_frames/{rest:path}", ["GET", "PUT", "POST", "DELETE"], refuse_frames),
 ):
     router.add_api_route(_path, _refuse, methods=_methods)
