@@ -17,6 +17,7 @@ from weighbridge.dialects.oxen.routes import (
     models,
     refused,
     repositories,
+    trees,
     uploads,
     workspaces,
 )
@@ -33,6 +34,7 @@ _PARTS = (
     uploads,
     merges,
     exports,
+    trees,
     diffs,
     evaluations,
     models,

@@ -28,7 +28,7 @@ async def download(repo: RepoToRead, resource: str) -> Response:
 
 
 async def _zipped(repo: Repo, entries: AsyncIterator[Entry], above: str) -> AsyncIterator[bytes]:
-    sink = _Sink()
+    sink = Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         async for entry in entries:
             content = await repo.content(entry.hash)
@@ -42,7 +42,7 @@ async def _zipped(repo: Repo, entries: AsyncIterator[Entry], above: str) -> Asyn
     yield sink.taken()
 
 
-class _Sink(io.RawIOBase):
+class Sink(io.RawIOBase):
     """What was written and not yet taken; it cannot go back, so sizes come after the bytes."""
 
     def __init__(self) -> None:
