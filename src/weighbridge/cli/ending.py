@@ -34,6 +34,7 @@ async def tell(
         lines = hints.after(run)
         if not quiet and run.status is RunState.SUCCEEDED and not as_json:
             lines.append(f"export with: {hints.command('export', run.id, '--format', 'csv')}")
+        lines += hints.after_delivery(await results.delivery(run.id))
         for line in lines:
             if not quiet or run.status is not RunState.SUCCEEDED:
                 click.echo(line, err=True)

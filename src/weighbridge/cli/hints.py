@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weighbridge.cli.words import count
+from weighbridge.core.inference import InferenceState
 from weighbridge.core.run import FINISHED, RunState
 from weighbridge.dialects.native import wire
+from weighbridge.dialects.native.wire_repositories import ColumnDelivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,17 @@ class Hints:
     def after(self, run: wire.Run) -> list[str]:
         """What a person should know once a run is over, the worst first; maybe nothing."""
         return [*self._ending(run), *self._failed_cases(run)]
+
+    def after_delivery(self, delivery: ColumnDelivery | None) -> list[str]:
+        """What to do with a column that is made and not committed; maybe nothing."""
+        if delivery is None:
+            return []
+        words = ("repos", "commit-result", delivery.run_id)
+        if delivery.state is InferenceState.HELD:
+            return [f"commit it with: {self.command(*words)}"]
+        if delivery.state is InferenceState.CONFLICT:
+            return [f"commit it with: {self.command(*words, '--branch', 'NAME')}"]
+        return []
 
     def go_on(self, run_ids: Sequence[str]) -> str:
         """The command that goes on with runs of which nothing more is known."""

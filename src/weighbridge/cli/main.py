@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "overrides": ("people", "List what people said about the scores of a run."),
     "reproduce": ("reproduce", "Do again exactly what a run did, and compare."),
     "datasets": ("datasets", "List data sets and their versions; add, look at and tag them."),
+    "repos": ("repos", "Versioned data: repositories, files, branches, commits."),
+    "infer": ("infer", "Put a model's answers into a column of a file, and commit it."),
     "serve": ("server", "Serve the APIs and work on runs."),
     "worker": ("worker", "Work on the runs of an installation, without serving."),
     "models": ("models", "List the models that evaluations can name."),

@@ -10,11 +10,12 @@ import aiohttp
 
 from weighbridge.cli.options import Address
 from weighbridge.core.outcome import Status
-from weighbridge.dialects.native import wire
+from weighbridge.dialects.native import wire, wire_repositories
 from weighbridge.errors import NotFound
 from weighbridge.policy import PolicySpec
 from weighbridge.sdk.connection import Connection, open_http, quoted
 from weighbridge.sdk.following import follow_run
+from weighbridge.sdk.repositories import AsyncRepositories
 
 
 class Server:
@@ -23,6 +24,9 @@ class Server:
     Args:
         connection: to it.
 
+    Attributes:
+        repositories: its `Repositories`.
+
     Every method raises what the server answered as the error that a service would have raised
     here, and `Unavailable` when it cannot be reached or does not speak our API.
     """
@@ -30,6 +34,7 @@ class Server:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._json = connection.json
+        self.repositories = AsyncRepositories(lambda: connection)
 
     async def upload(self, path: Path) -> wire.Dataset:
         """Send a data file; it is streamed."""
@@ -69,6 +74,22 @@ class Server:
         if not page["data"]:
             raise NotFound("there is no run yet")
         return wire.Run.model_validate(page["data"][0])
+
+    async def delivery(self, run_id: str) -> wire_repositories.ColumnDelivery | None:
+        """What has become of the column that its answers go to; None: they go nowhere."""
+        try:
+            answer = await self._json("GET", f"runs/{quoted(run_id)}/delivery")
+        except NotFound:
+            return None
+        return wire_repositories.ColumnDelivery.model_validate(answer)
+
+    async def commit_delivery(
+        self, run_id: str, *, branch: str | None, message: str | None
+    ) -> wire_repositories.ColumnDelivery:
+        """Commit that column."""
+        path = f"runs/{quoted(run_id)}/delivery/commit"
+        answer = await self._json("POST", path, json={"branch": branch, "message": message})
+        return wire_repositories.ColumnDelivery.model_validate(answer)
 
     async def report(self, run_id: str) -> wire.Report:
         """What it came to."""

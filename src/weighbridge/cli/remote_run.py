@@ -13,6 +13,7 @@ from weighbridge.cli.options import Address
 from weighbridge.cli.order import EvaluationFile
 from weighbridge.cli.progress import Display, Snapshot, shown
 from weighbridge.cli.remote import Server, connect
+from weighbridge.core.inference import frame_address
 from weighbridge.dialects.native import wire
 from weighbridge.errors import Conflict, FieldProblem, InvalidFields
 
@@ -64,6 +65,18 @@ async def _see_through(
     as_json: bool,
     quiet: bool,
 ) -> int:
+    ended = await _executed(server, begin, quiet=quiet)
+    return await tell(server, ended, ("--server", address.url), as_json=as_json, quiet=quiet)
+
+
+async def start_and_follow(server: Server, asked: EvaluationFile, *, quiet: bool) -> Ended:
+    """Have a server execute an evaluation, to its end or until a signal comes."""
+    return await _executed(server, _start(server, asked, quiet=quiet), quiet=quiet)
+
+
+async def _executed(
+    server: Server, begin: Coroutine[None, None, list[wire.Run]], *, quiet: bool
+) -> Ended:
     display = late.choose_display(quiet=quiet)
     with Interrupts() as interrupts:
         runs = await interrupts.unless_stopped(begin) or []
@@ -72,8 +85,7 @@ async def _see_through(
         for run in runs:
             await _follow(server, run, display)
         await asyncio.gather(*cancelling)
-    ended = Ended(tuple(run.id for run in runs), interrupts.code)
-    return await tell(server, ended, ("--server", address.url), as_json=as_json, quiet=quiet)
+    return Ended(tuple(run.id for run in runs), interrupts.code)
 
 
 async def _rescore(server: Server, name: str, changes: Mapping[str, Any]) -> list[wire.Run]:
@@ -85,7 +97,7 @@ async def _start(server: Server, asked: EvaluationFile, *, quiet: bool) -> list[
     spec = dict(asked.spec.as_json())
     data = asked.spec.data
     try:
-        if data is not None and not data.startswith("ds_"):
+        if data is not None and not data.startswith("ds_") and frame_address(data) is None:
             path = asked.folder / data
             if path.is_file():
                 spec["data"] = (await server.upload(path)).id

@@ -9,11 +9,13 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from weighbridge.cli.console import add_row, table
+from weighbridge.cli.delivered import column_line
 from weighbridge.cli.results import Results
 from weighbridge.cli.words import count, duration, moment, money, number, printable
 from weighbridge.core.outcome import Status
 from weighbridge.core.run import RunState
 from weighbridge.dialects.native import wire
+from weighbridge.dialects.native.wire_repositories import ColumnDelivery
 from weighbridge.store.summaries import SCORING_FAILED
 
 _LOOKED_AT = 500
@@ -35,6 +37,7 @@ class Findings:
         failed: examples of cases without an answer, one of each kind.
         low: examples of cases that scored low.
         people: scorers beside people, by key, as far as there are reviews.
+        delivery: the column that its answers become, if they become one.
     """
 
     run: wire.Run
@@ -43,6 +46,7 @@ class Findings:
     failed: tuple[wire.Outcome, ...]
     low: tuple[wire.Outcome, ...]
     people: dict[str, wire.ScorerAndPeople]
+    delivery: ColumnDelivery | None = None
 
 
 async def find(results: Results, run_id: str) -> Findings:
@@ -67,6 +71,7 @@ async def find(results: Results, run_id: str) -> Findings:
         tuple(failed.values()),
         tuple(low),
         (await results.agreement(run_id)).people,
+        await results.delivery(run_id),
     )
 
 
@@ -91,6 +96,8 @@ def _one(found: Findings) -> Iterable[RenderableType]:
     yield Text(
         f"data    {printable(data.name, 80)}, {count(data.rows)} rows, sha256 {data.sha256[:12]}"
     )
+    if found.delivery is not None:
+        yield Text(f"column  {column_line(found.delivery)}")
     yield Text(f"pin     {run.pin[:12]}  (equal pins: the same work)")
     yield Text(f"cases   {_cases(run)}")
     yield Text(f"usage   {_usage(run)}")

@@ -5,8 +5,16 @@ from typing import Protocol
 
 from weighbridge.cli.session import Session
 from weighbridge.core.outcome import Status
-from weighbridge.dialects.native import translate, translate_comparisons, wire
+from weighbridge.dialects.native import (
+    translate,
+    translate_comparisons,
+    translate_repositories,
+    wire,
+    wire_repositories,
+)
+from weighbridge.errors import NotFound
 from weighbridge.policy import PolicySpec
+from weighbridge.services.deliveries import view_delivery
 from weighbridge.services.exports import outcome_object
 from weighbridge.store.moments import now
 
@@ -32,6 +40,16 @@ class Results(Protocol):
 
     async def agreement(self, run_id: str) -> wire.RunAgreement:
         """How its scorers stand beside people."""
+        ...
+
+    async def delivery(self, run_id: str) -> wire_repositories.ColumnDelivery | None:
+        """What has become of the column that its answers go to; None: they go nowhere."""
+        ...
+
+    async def commit_delivery(
+        self, run_id: str, *, branch: str | None, message: str | None
+    ) -> wire_repositories.ColumnDelivery:
+        """Commit that column."""
         ...
 
     async def called(self, name: str) -> wire.Run:
@@ -84,6 +102,27 @@ class LocalResults:
         """How its scorers stand beside people."""
         found = await self._services.agreements.of_run(self._caller, run_id)
         return translate.from_agreements(run_id, 0, found)
+
+    async def delivery(self, run_id: str) -> wire_repositories.ColumnDelivery | None:
+        """What has become of the column that its answers go to; None: they go nowhere."""
+        try:
+            return await self._delivery(run_id)
+        except NotFound:
+            return None
+
+    async def commit_delivery(
+        self, run_id: str, *, branch: str | None, message: str | None
+    ) -> wire_repositories.ColumnDelivery:
+        """Commit that column."""
+        await self._services.inferences.commit(self._caller, run_id, branch=branch, message=message)
+        return await self._delivery(run_id)
+
+    async def _delivery(self, run_id: str) -> wire_repositories.ColumnDelivery:
+        services = self._services
+        view = await view_delivery(
+            services.inferences, services.repositories, services.runs, self._caller, run_id
+        )
+        return translate_repositories.from_delivery(view)
 
     async def called(self, name: str) -> wire.Run:
         """The run with this id; `latest` is the newest one."""
