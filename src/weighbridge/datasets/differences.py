@@ -28,7 +28,7 @@ from weighbridge.datasets.readers import rows_of
 from weighbridge.datasets.rows import Row, describe
 from weighbridge.errors import Invalid, Unavailable
 
-MOST_ROWS = 1_000
+MOST_ROWS = 10_000
 """The longest page."""
 
 _TEXTS = frozenset({"csv", "tsv"})
@@ -109,7 +109,7 @@ def compare_frames(
     keys = tuple(dict.fromkeys(keys))
     sides = [side for side in (before, after) if side is not None]
     if start < 0 or not 0 <= limit <= MOST_ROWS:
-        raise Invalid(f"a page begins at row 0 or later and has 0 to {MOST_ROWS} rows")
+        raise Invalid(f"a page begins at row 0 or later and has 0 to {MOST_ROWS:,} rows")
     if bool(keys) != (align is Alignment.KEY):
         raise Invalid("key columns are named to compare by key, and only then")
     for side in sides:
