@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from weighbridge.errors import Invalid, OutOfSpace, Unavailable
 from weighbridge.store.blobs import Blobs
+from weighbridge.store.leftovers import occupy
 from weighbridge.store.replies import Ceiling, Replies
 
 SQLITE_FILE = "weighbridge.sqlite"
@@ -52,6 +53,7 @@ class Store:
     ) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._let_go = occupy(folder, self)
         except OSError as error:
             raise Invalid(f"the data folder {folder} cannot be used: {error.strerror}") from error
         self.folder = folder
@@ -80,6 +82,7 @@ class Store:
         """Write what waits to be written, and let go of all connections."""
         await self.replies.close()
         await self.engine.dispose()
+        self._let_go()
 
 
 def async_url(database_url: str | None, folder: Path) -> str:
