@@ -112,6 +112,7 @@ def test_the_json_holds_the_run_and_where_its_answers_went(anywhere: Cli) -> Non
         '{"country":"France","capital":"Paris","said":"Paris"}'
     ]
     assert read(anywhere)[0] == "country,capital"
+    assert log(anywhere, "ns/r@exp/said")[0] == "infer by parrot: said of out/said.jsonl"
 
 
 def test_a_result_is_held_until_it_is_committed(anywhere: Cli) -> None:
@@ -307,7 +308,7 @@ def test_options_come_to_what_a_file_would_say(here: Cli, folder: Path) -> None:
     )
     inferred = json.loads(here("infer", *ASKED, *options).out)["run"]
     (folder / "column.yaml").write_text(
-        "name: said of data/q.csv\n"
+        "name: infer by parrot\n"
         "data: ns/r@main:data/q.csv\n"
         "model: parrot\n"
         "prompt: The capital of {country}?\n"

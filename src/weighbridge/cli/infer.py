@@ -197,7 +197,7 @@ def _order(place: Place, options: Mapping[str, Any]) -> Order:
         "message": options["message"],
     }
     spec = {
-        "name": f"{options['column']} of {place.path}"[:200],
+        "name": f"infer by {options['model']}"[:200],
         "data": str(place),
         **asked,
         "model": options["model"],

@@ -383,6 +383,14 @@ async def test_rubbish_beside_what_is_needed_is_the_client_s_fault(
                 assert answer.status_code in {200, 404, 422}, (query, answer.text)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+async def test_a_column_that_no_database_could_name_is_refused(
+    client: httpx2.AsyncClient, repo: str
+) -> None:
+    answer = await client.put(f"{repo}/content?path=x.jsonl", content=b'{"a\\u0000": 1}\n')
+    assert "NUL" in problem(answer, 422)["detail"]
+
+
 async def test_answers_are_as_described(client: httpx2.AsyncClient, repo: str) -> None:
     for path, model in {
         "": sent.Repository,
