@@ -12,10 +12,12 @@ from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import load_models_file
 from weighbridge.providers.model import Models
 from weighbridge.services.agreement import Agreements
+from weighbridge.services.benchmarks import Benchmarks
 from weighbridge.services.cache import Cache
 from weighbridge.services.comparisons import Comparisons
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.differences import Differences
+from weighbridge.services.documents import Documents
 from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.exports import Exports
 from weighbridge.services.flips import Flips
@@ -57,9 +59,11 @@ class Services:
     repositories: Repositories
     reviews: Reviews
     agreements: Agreements
+    benchmarks: Benchmarks
     cache: Cache
     comparisons: Comparisons
     differences: Differences
+    documents: Documents
     flips: Flips
     frames: Frames
     gates: Gates
@@ -109,6 +113,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         outcomes = Outcomes(store)
         runs = Runs(store)
         repositories = Repositories(LocalVersions(store), store)
+        evaluations = Evaluations(store, models, datasets, repositories)
+        documents = Documents(store)
         yield Services(
             settings=settings,
             store=store,
@@ -116,7 +122,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             models=models,
             keys=Keys(store),
             datasets=datasets,
-            evaluations=Evaluations(store, models, datasets, repositories),
+            evaluations=evaluations,
+            benchmarks=Benchmarks(store, datasets, documents, evaluations, runs, catalog),
+            documents=documents,
             inferences=Inferences(store, repositories),
             runs=runs,
             outcomes=outcomes,

@@ -143,6 +143,13 @@ def test_cosine_asks_once_and_takes_the_closest_reference() -> None:
     assert opposite == Scored(-1.0, details={"judge": "embedder"})
 
 
+def test_negative_cosines_count_as_nothing_where_that_is_asked_for() -> None:
+    for target, expected in (("west", 0.0), ("north-east", math.sqrt(0.5))):
+        found, _, _ = judge(Cosine(clip=True), "east", target)
+        assert isinstance(found, Scored)
+        assert found.value == pytest.approx(expected)
+
+
 def test_cosine_passes_by_its_threshold() -> None:
     scorer = Cosine(model="house", threshold=0.7)
     assert (scorer.asks, scorer.metric) == (("house",), "accuracy")

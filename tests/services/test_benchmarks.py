@@ -112,10 +112,16 @@ class TestUploading:
     async def test_numbers_images_and_other_columns_are_kept(
         self, bench: Bench, benchmarks: Benchmarks, tmp_path: Path
     ) -> None:
-        rows = [{"sample_num": 7, "question": "q", "answer": "a", "image_url": "u", "topic": "t"}]
+        image = "https://h/a.png"
+        rows = [
+            {"sample_num": 7, "question": "q", "answer": "a", "topic": "t"},
+            {"sample_num": 9, "question": "q", "answer": "a", "image_url": image},
+        ]
         made = await upload(benchmarks, bench.caller, tmp_path, orjson.dumps(rows))
+        one, other = {"question": "q", "answer": "a", "image_url": None, "topic": "t"}, image
         assert await benchmarks.questions(bench.caller, made) == [
-            {"question_num": 7, "question": "q", "answer": "a", "image_url": "u", "topic": "t"}
+            {"question_num": 7, **one},
+            {"question_num": 9, "question": "q", "answer": "a", "image_url": other},
         ]
 
     @pytest.mark.parametrize(
@@ -130,6 +136,8 @@ class TestUploading:
             ([{"question": "q", "answer": True}], "not true or false"),
             ([{"question": "q", "answer": "a", "question_num": "x"}], "`question_num`: 'x' is no"),
             ([{"question": "q", "answer": "a", "image_url": 3}], "`image_url`: an address"),
+            ([{"question": "q", "answer": "a", "image_url": "a.png"}], "begins with https://"),
+            ([{"question": "q", "answer": "a", "question_num": 1}] * 2, "item 2.*1 is there twice"),
             (["q"], "row 1 is a string"),
             ({"question": "q"}, "an array of objects"),
         ],

@@ -112,10 +112,12 @@ class Cosine:
         model: the model that makes the embeddings.
         threshold: from this cosine on the answer counts as right (1), else as wrong (0); unset: the
             cosine itself. What is close differs from model to model.
+        clip: negative cosines count as 0, so that scores lie between 0 and 1.
     """
 
     model: str = "embedded"
     threshold: float | None = None
+    clip: bool = False
 
     name: ClassVar[str] = "cosine"
     version: ClassVar[int] = 1
@@ -153,7 +155,8 @@ class Cosine:
         if not cosines:
             return Ungraded("the embedding of the answer or of the reference has no direction")
         judge = panel.model(self.model).name
-        return verdict(max(cosines), self.threshold, {"judge": judge})
+        nearest = max(0.0, *cosines) if self.clip else max(cosines)
+        return verdict(nearest, self.threshold, {"judge": judge})
 
 
 def cosine_of(one: Sequence[float], other: Sequence[float]) -> float | None:

@@ -1,5 +1,6 @@
 """Benchmarks of a workspace: uploaded, or written from documents by a model."""
 
+import asyncio
 import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -34,6 +35,8 @@ MOST_QUESTIONS = 1_000_000
 _QUESTION = ("question", "instruction", "prompt", "input")
 _ANSWER = ("answer", "response", "expected_answer", "reference", "target", "output")
 _NUMBER = ("question_num", "sample_num")
+_IMAGE = "image_url"
+_ADDRESSES = ("https://", "http://", "data:image/")
 _OVER = {RunState.FAILED, RunState.CANCELLED}
 
 
@@ -88,8 +91,9 @@ class Benchmarks:
         caller.must_be(Role.WRITER)
         name = _checked_name(name)
         await self._documents.find(caller, documents)
+        seen = await asyncio.to_thread(_look_at, path, format)
         dataset = await self._datasets.import_rows(
-            caller, name, _questions(open_rows(path, format)), None
+            caller, name, _questions(open_rows(path, format), images=seen), None
         )
         moment = now()
         made = Benchmark(
@@ -251,12 +255,22 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _questions(rows: Iterator[Row]) -> Iterator[dict[str, Any]]:
+def _look_at(path: Path, format: str | None) -> bool:  # noqa: A002 (as elsewhere)
+    """Whether any question shows an image; all that can be wrong with the file is found."""
+    rows = _questions(open_rows(path, format), images=True)
+    return sum(1 for row in rows if row[_IMAGE] is not None) > 0
+
+
+def _questions(rows: Iterator[Row], *, images: bool) -> Iterator[dict[str, Any]]:
     """The rows of a file as those of a benchmark.
 
+    Args:
+        images: whether each has an `image_url`, be it null.
+
     Raises:
-        Invalid: a row lacks its question or answer.
+        Invalid: a row lacks its question or answer, or has the number of another.
     """
+    numbers: set[int] = set()
     for place, row in enumerate(rows, 1):
         if place > MOST_QUESTIONS:
             raise Invalid(f"a benchmark has at most {MOST_QUESTIONS:,} questions")
@@ -269,11 +283,26 @@ def _questions(rows: Iterator[Row]) -> Iterator[dict[str, Any]]:
             "question": question,
             "answer": answer,
         }
-        image = row.get("image_url")
-        if image is not None and not isinstance(image, str):
-            raise Invalid(f"item {place}, `image_url`: an address is text")
+        if kept["question_num"] in numbers:
+            raise Invalid(f"item {place}, `question_num`: {kept['question_num']} is there twice")
+        numbers.add(kept["question_num"])
+        image = _image(row.get(_IMAGE), place)
+        if images:
+            kept[_IMAGE] = image
+        taken.add(_IMAGE)
         kept |= {name: value for name, value in row.items() if name not in taken | kept.keys()}
         yield kept
+
+
+def _image(value: Json, place: int) -> str | None:
+    if value is None or value == "":
+        return None
+    if not isinstance(value, str) or not value.startswith(_ADDRESSES):
+        raise Invalid(
+            f"item {place}, `{_IMAGE}`: an address that begins with {', '.join(_ADDRESSES)} is "
+            "needed"
+        )
+    return value
 
 
 def _text(row: Row, place: int, what: str, names: Sequence[str]) -> tuple[str, str]:

@@ -89,13 +89,18 @@ class Documents:
         return [found[it] for it in document_ids]
 
     async def list(
-        self, caller: Caller, *, after: str | None = None, limit: int = 100
+        self, caller: Caller, *, start: int = 0, limit: int = 100
     ) -> builtins.list[Document]:
-        """Newest first."""
+        """Newest first, from the 0-based place `start` on."""
         async with self._store.begin() as connection:
             return await documents.list_documents(
-                connection, caller.workspace_id, after=after, limit=limit
+                connection, caller.workspace_id, start=start, limit=limit
             )
+
+    async def count(self, caller: Caller) -> int:
+        """How many there are."""
+        async with self._store.begin() as connection:
+            return await documents.count_documents(connection, caller.workspace_id)
 
     async def text(self, document: Document) -> str:
         """The text of a document."""

@@ -1,5 +1,6 @@
 """Starting an evaluation: everything that can be wrong with it is found here, before any call."""
 
+import builtins
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +31,7 @@ from weighbridge.services.repositories import Repositories
 from weighbridge.spec import EvaluationSpec, parse_spec
 from weighbridge.store import evaluations, runs
 from weighbridge.store.engine import Store
-from weighbridge.store.evaluations import StoredEvaluation
+from weighbridge.store.evaluations import Standing, StoredEvaluation
 from weighbridge.store.inferences import add_inference
 from weighbridge.versions.local import LocalVersions
 
@@ -272,6 +273,33 @@ class Evaluations:
                 connection, caller.workspace_id, after=after, limit=limit
             )
 
+    async def of_door(
+        self,
+        caller: Caller,
+        door: str,
+        *,
+        model: str | None = None,
+        standing: Standing | None = None,
+        start: int = 0,
+        limit: int = 100,
+    ) -> tuple[builtins.list[StoredEvaluation], int]:
+        """Those that came through a door, newest first, and how many there are in all.
+
+        Args:
+            model: only those with a run of this model. standing: only those that stand so.
+            start: how many to skip.
+        """
+        async with self._store.begin() as connection:
+            return await evaluations.list_of_door(
+                connection,
+                caller.workspace_id,
+                door,
+                model=model,
+                standing=standing,
+                start=start,
+                limit=limit,
+            )
+
     async def _source(
         self, caller: Caller, spec: EvaluationSpec
     ) -> tuple[EvaluationSpec, Source | None]:
@@ -315,7 +343,7 @@ class Evaluations:
         models: dict[str, Json] = {}
         for name in asked:
             try:
-                model = await open_judge(self._models, evaluation, name)
+                model = await open_judge(self._models, evaluation, name, scorers.values())
             except Invalid as error:
                 field = "judge" if name is None else "scorers"
                 raise InvalidFields([FieldProblem(field, error.message)]) from error

@@ -23,6 +23,7 @@ from weighbridge.store.overrides import (
     overrides_between,
     scorers_overridden,
 )
+from weighbridge.store.scores import GradesRow, stream_grades
 
 Said: TypeAlias = Mapping[Place, Mapping[str, Override]]
 """What people said that counts: by outcome and scorer."""
@@ -139,6 +140,10 @@ class Outcomes:
                     said = await self._said(connection, run, records)
             for record in records:
                 yield await _view(record, rows, said)
+
+    def grades(self, run: Run, scorers: Sequence[str]) -> AsyncIterator[list[GradesRow]]:
+        """The scores of a run by some scorers, in pages, with constant memory."""
+        return stream_grades(self._store, run.workspace_id, run.id, scorers)
 
     async def scorers_overridden(self, run: Run) -> set[str]:
         """Keys of the scorers about whose scores people have said something."""

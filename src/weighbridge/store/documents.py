@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.benchmark import Document
@@ -50,14 +50,20 @@ async def find_documents(
 
 
 async def list_documents(
-    connection: AsyncConnection, workspace_id: str, *, after: str | None, limit: int
+    connection: AsyncConnection, workspace_id: str, *, start: int, limit: int
 ) -> list[Document]:
-    """Newest first, below the id `after`."""
+    """Newest first, from the 0-based place `start` on."""
     query = select(documents).where(documents.c.workspace_id == workspace_id)
-    if after is not None:
-        query = query.where(documents.c.id < after)
-    rows = await connection.execute(query.order_by(documents.c.id.desc()).limit(limit))
+    rows = await connection.execute(
+        query.order_by(documents.c.id.desc()).offset(start).limit(limit)
+    )
     return [_document(row) for row in rows.mappings()]
+
+
+async def count_documents(connection: AsyncConnection, workspace_id: str) -> int:
+    """How many the workspace has."""
+    query = select(func.count()).where(documents.c.workspace_id == workspace_id)
+    return int(await connection.scalar(query) or 0)
 
 
 def _document(row: RowMapping) -> Document:

@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select
+from sqlalchemy import ColumnElement, RowMapping, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.caller import Caller
 from weighbridge.core.ids import new_id
+from weighbridge.core.run import FINISHED, RunState
 from weighbridge.store.moments import now
-from weighbridge.store.tables import evaluations
+from weighbridge.store.tables import evaluations, runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,64 @@ async def list_evaluations(
         query = query.where(evaluations.c.id < after)
     rows = await connection.execute(query.order_by(evaluations.c.id.desc()).limit(limit))
     return [_evaluation(row) for row in rows.mappings()]
+
+
+class Standing(StrEnum):
+    """How an evaluation stands, by its runs together."""
+
+    GOING_ON = "going on"
+    """one of them has not ended"""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    """all have ended, and not all of them well"""
+
+
+async def list_of_door(
+    connection: AsyncConnection,
+    workspace_id: str,
+    door: str,
+    *,
+    model: str | None = None,
+    standing: Standing | None = None,
+    start: int,
+    limit: int,
+) -> tuple[list[StoredEvaluation], int]:
+    """Those that came through a door, newest first, from the 0-based place `start` on.
+
+    Args:
+        model: only those with a run of this model.
+        standing: only those that stand so.
+
+    Returns:
+        The evaluations, and how many there are in all.
+    """
+    of_it = runs.c.evaluation_id == evaluations.c.id
+    open_ = exists().where(of_it, runs.c.state.not_in([state.value for state in FINISHED]))
+    bad = exists().where(of_it, runs.c.state != RunState.SUCCEEDED.value)
+    conditions: list[ColumnElement[bool]] = [
+        evaluations.c.workspace_id == workspace_id,
+        evaluations.c.door == door,
+    ]
+    if model is not None:
+        conditions.append(exists().where(of_it, runs.c.model == model))
+    if standing is Standing.GOING_ON:
+        conditions.append(open_)
+    elif standing is Standing.SUCCEEDED:
+        conditions.append(~bad)
+    elif standing is Standing.FAILED:
+        conditions += [~open_, bad]
+    rows = await connection.execute(
+        select(evaluations)
+        .where(*conditions)
+        .order_by(evaluations.c.id.desc())
+        .offset(start)
+        .limit(limit)
+    )
+    found = [_evaluation(row) for row in rows.mappings()]
+    total = await connection.scalar(
+        select(func.count()).select_from(evaluations).where(*conditions)
+    )
+    return found, int(total or 0)
 
 
 def _evaluation(row: RowMapping) -> StoredEvaluation:

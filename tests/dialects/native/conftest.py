@@ -13,25 +13,7 @@ from support.native import MODELS, MakeClient
 from weighbridge.app import build_app
 from weighbridge.core.caller import Role
 from weighbridge.settings import Settings
-from weighbridge.store.engine import SQLITE_FILE, Store
-from weighbridge.store.migrate import migrate
 from weighbridge.wiring import Services, open_services
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database at the newest schema: to make one takes longer than most tests."""
-    folder = tmp_path_factory.mktemp("template")
-
-    async def make() -> None:
-        store = Store(None, folder)
-        await migrate(store)
-        async with store.engine.connect() as connection:
-            await connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
-        await store.close()
-
-    asyncio.run(make())
-    return folder / SQLITE_FILE
 
 
 @pytest.fixture

@@ -12,8 +12,6 @@ from support.oxen_client import KEY, MODELS, Server, serving
 from weighbridge.app import build_app
 from weighbridge.jobs.worker import Worker
 from weighbridge.settings import Settings
-from weighbridge.store.engine import SQLITE_FILE, Store
-from weighbridge.store.migrate import migrate
 from weighbridge.wiring import Services, open_services
 
 
@@ -21,22 +19,6 @@ from weighbridge.wiring import Services, open_services
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(tmp_path_factory.mktemp("server")) as server:
         yield server
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database at the newest schema."""
-    folder = tmp_path_factory.mktemp("template")
-
-    async def make() -> None:
-        store = Store(None, folder)
-        await migrate(store)
-        async with store.engine.connect() as connection:
-            await connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
-        await store.close()
-
-    asyncio.run(make())
-    return folder / SQLITE_FILE
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""The dialect as one application, out of a router per resource."""
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from weighbridge.dialects.nugen import errors
+from weighbridge.dialects.nugen.routes import benchmarks, documents, evaluations, models, refused
+from weighbridge.dialects.shared import BodyLimit, LastResort
+from weighbridge.wiring import Services
+
+# `refused` before `models`, which takes whatever follows `/models/`.
+_PARTS = (evaluations, benchmarks, documents, refused, models)
+_FORM_BYTES = 1 << 20  # what a form may have beside its files
+_WITH_FILES = ("/upload", "/documents", "/documents/create")
+
+
+def build(services: Services) -> FastAPI:
+    """The application, to be mounted by `app`."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.services = services
+    errors.add_handlers(app)
+    for part in _PARTS:
+        app.include_router(part.router)
+    settings = services.settings
+
+    def limit(scope: Scope) -> int:
+        if scope["method"] == "POST" and scope["path"].rstrip("/").endswith(_WITH_FILES):
+            return (settings.max_upload_mb << 20) + _FORM_BYTES
+        return settings.max_body_mb << 20
+
+    app.add_middleware(BodyLimit, limit=limit, refuse=errors.from_error)
+    app.add_middleware(LastResort, answer=errors.from_unexpected)
+    app.add_middleware(WithoutSlash)
+    return app
+
+
+class WithoutSlash:
+    """ASGI middleware: an address means the same with and without a slash at its end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        await self._app(scope, receive, send)
