@@ -1,19 +1,23 @@
 """A judge asks models through its panel: what it costs is counted, what breaks is not a verdict."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import log
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import pytest
 
 from support.judging import verdict
-from support.running import Bench, refuse
+from support.running import Bench, FakeModel, FakeModels, refuse
 from weighbridge import scorers
 from weighbridge.core.case import Case
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Failed, Outcome, Record, Scored, Status
 from weighbridge.errors import Invalid, InvalidFields
 from weighbridge.jobs.foreground import run_in_foreground
-from weighbridge.providers.base import ChatRequest, Message
+from weighbridge.providers.base import ChatRequest, Message, Reply, TokenLogprob
+from weighbridge.providers.catalog import Catalog
+from weighbridge.providers.declared import DeclaredModel
 from weighbridge.scorers.judging import by_embedded
 from weighbridge.scorers.panel import Panel
 from weighbridge.store.evaluations import find_evaluation
@@ -125,6 +129,37 @@ async def test_the_pin_of_an_embedded_judge_holds_what_it_knows(
     assert before == await pin_of("refusal")
     monkeypatch.setattr(by_embedded.StandIn, "identity", lambda self: {"judge": "another"})
     assert before != await pin_of("refusal")
+
+
+class Weighing(FakeModel):
+    """Finds the second label likelier, of texts that say something."""
+
+    async def chat(self, request: ChatRequest, *, timeout_s: float) -> Reply:
+        reply = await super().chat(request, timeout_s=timeout_s)
+        said = "question" in str(request.messages[0].content)
+        weights = (0.1, 0.9) if said else (0.5, 0.5)
+        pairs = zip(request.labels, weights, strict=False)
+        return replace(reply, logprobs=tuple(TokenLogprob(it, log(p)) for it, p in pairs))
+
+
+async def test_a_model_that_was_added_weighs_labels_for_the_embedded_judge(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorers = [{"classify": {"labels": ["sports", "politics"], "compare": False}}]
+    before = await bench.queue(2, scorers=scorers)
+    added = DeclaredModel(name="better", protocol="llama", path=Path("better.gguf"))
+    monkeypatch.setattr(FakeModels, "catalog", Catalog(None, {}, added=[added]))
+    bench.model = Weighing(name="better", identity={"protocol": "llama", "sha256": "5a"})
+    run_id = await bench.queue(2, scorers=scorers)
+    await execute(bench, run_id)
+    for record in await records(bench, run_id):
+        verdict = record.outcomes["classify"]
+        assert isinstance(verdict, Scored)
+        assert verdict.label == "politics"
+        assert verdict.details == {"judge": "embedded/labels-by-better"}
+        assert record.usage.calls >= 2
+    async with bench.store.begin() as connection:
+        assert await read_pin(connection, run_id) != await read_pin(connection, before)
 
 
 async def test_one_call_a_case_and_judge_when_the_first_reply_is_good(bench: Bench) -> None:

@@ -10,7 +10,6 @@ import pytest
 from weighbridge.errors import Invalid
 from weighbridge.providers.base import CallFailed, ChatRequest, Message
 from weighbridge.providers.catalog import Catalog
-from weighbridge.providers.declared import DeclaredModel
 from weighbridge.providers.embedded import EmbeddedProvider, weights_path
 from weighbridge.providers.llama import GgufModel, LlamaProvider
 from weighbridge.providers.model import Models
@@ -88,30 +87,9 @@ async def test_missing_vectors_say_how_to_install_them(monkeypatch: pytest.Monke
 
 
 @needs_wheels
-async def test_a_model_that_was_added_weighs_labels_and_no_other(tmp_path: Path) -> None:
+async def test_it_is_too_weak_to_weigh_labels() -> None:
     labels = ChatRequest((Message("user", "Is ice hot or cold?"),), labels=("hot", "cold"))
     models = Models(Catalog(None, {}))
     with pytest.raises(CallFailed, match="embedded cannot say how likely given labels are"):
         await (await models.get("embedded")).chat(labels, timeout_s=60)
-    await models.close()
-
-    # The same small weights, as if they were better ones: what matters is who is asked.
-    added = DeclaredModel(
-        name="better",
-        protocol="llama",
-        path=weights_path(),
-        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    )
-    models = Models(Catalog(None, {}, added=[added]))
-    model = await models.get("embedded")
-    assert model.identity["weigher"] == {"model": "better", "sha256": added.sha256}
-    reply = await model.chat(labels, timeout_s=60)
-    assert [entry.token for entry in reply.logprobs or ()] == ["hot", "cold"]
-    assert reply.model == "better"
-    await models.close()
-
-    broken = added.model_copy(update={"path": tmp_path / "gone.gguf"})
-    models = Models(Catalog(None, {}, added=[broken]))
-    with pytest.raises(Invalid, match=r"'better': .*gone\.gguf cannot be read"):
-        await models.get("embedded")
     await models.close()

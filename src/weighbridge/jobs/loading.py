@@ -122,7 +122,7 @@ async def load_run(
         inference=inference,
         writes=writes,
         judges={
-            name: behind(await open_judge(models, evaluation, name))
+            name: behind(await open_judge(models, evaluation, name, scorers.values()))
             for name in scorer_table.asked_by(scorers.values())
         },
     )

@@ -113,13 +113,20 @@ class Catalog:
             raise Invalid(f"the model {name!r} cannot be used: {reason}")
         return model
 
+    @property
+    def weigher(self) -> str | None:
+        """Name of the best model that was added, which weighs labels for the embedded judge; None:
+        there is none."""
+        added = (model.name for model in reversed(self._added) if self._is_added(model))
+        return next(added, None)
+
     def key_of(self, model: DeclaredModel) -> str | None:
         """The key to send to its endpoint; None: send none."""
         return self._environ.get(model.api_key_env) if model.api_key_env else None
 
     def list(self) -> list[Listing]:
         """The declared models, those added, `embedded`, then a row per provider."""
-        added = [model for model in self._added if self._by_name[model.name] is model]
+        added = [model for model in self._added if self._is_added(model)]
         rows = [self._row(model) for model in (*self._file.models, *added, EMBEDDED)]
         for provider, endpoint in ENDPOINTS.items():
             reason = self._missing_key(self._key_variable(endpoint))
@@ -130,13 +137,17 @@ class Catalog:
             )
         return rows
 
+    def _is_added(self, model: DeclaredModel) -> bool:
+        """Whether its name means this model, and none of the file's."""
+        return self._by_name[model.name] is model
+
     def _find(self, name: str) -> DeclaredModel | None:
         declared = self._by_name.get(name)
         if declared is not None:
             asks = name != declared.name and name.endswith(SUFFIX)
             return _thinking(declared, name) if asks and _can_think(declared) else declared
         if name == RESERVED_NAME:
-            return self._embedded()
+            return EMBEDDED
         if name.endswith(SUFFIX):
             declared = self._by_name.get(name.removesuffix(SUFFIX))
             if declared is not None and _can_think(declared):
@@ -168,14 +179,6 @@ class Catalog:
         if other and first and not self._environ.get(first) and self._environ.get(other):
             return other
         return first
-
-    def _embedded(self) -> DeclaredModel:
-        """With the best of the added models beside it, which weighs labels for the judge."""
-        if not self._added:
-            return EMBEDDED
-        best = self._added[-1]
-        weigher = {"name": best.name, "path": str(best.path), "sha256": best.sha256}
-        return EMBEDDED.model_copy(update={"options": {"weigher": weigher}})
 
     def _row(self, model: DeclaredModel) -> Listing:
         reason = self._why_not(model)

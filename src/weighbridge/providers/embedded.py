@@ -1,8 +1,7 @@
 """The reserved model name `embedded`: a small model and a table of word vectors out of wheels.
 
 No key, no network. It is there so that everything can be tried at once, and says what it is: a
-model of 135 million parameters is a model to be evaluated, and never a judge. Where a better one
-was added (`weighbridge embedded add`), that one weighs labels for the embedded judge.
+model of 135 million parameters is a model to be evaluated, and never a judge.
 """
 
 import asyncio
@@ -11,7 +10,6 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from weighbridge.core.json import Json
 from weighbridge.core.outcome import Usage
 from weighbridge.errors import Invalid
 from weighbridge.providers import load
@@ -36,25 +34,13 @@ class EmbeddedProvider:
 
     Args:
         texts: the provider behind chats and completions.
-        weigher: the one that weighs labels; None: there is none.
     """
 
-    def __init__(self, texts: LlamaProvider, weigher: LlamaProvider | None = None) -> None:
+    def __init__(self, texts: LlamaProvider) -> None:
         self._texts = texts
-        self._weigher = weigher
-
-    @property
-    def weighs_labels(self) -> bool:
-        """Whether it can say how likely given labels are."""
-        return self._weigher is not None
 
     async def chat(self, request: ChatRequest) -> Reply:
-        """Continue a chat by one message, at temperature 0 unless the request says otherwise; or
-        weigh labels."""
-        if request.labels:
-            if self._weigher is None:
-                raise unsupported("the model embedded is too weak to weigh labels")
-            return await self._weigher.chat(request)
+        """Continue a chat by one message, at temperature 0 unless the request says otherwise."""
         params = {**_DEFAULTS, **request.params}
         return await self._texts.chat(
             ChatRequest(
@@ -72,10 +58,8 @@ class EmbeddedProvider:
         return await asyncio.to_thread(_vectors, list(texts))
 
     async def close(self) -> None:
-        """End the child processes. May be called twice."""
+        """End the child process. May be called twice."""
         await self._texts.close()
-        if self._weigher is not None:
-            await self._weigher.close()
 
 
 async def open_embedded(opening: Opening) -> Opened:
@@ -85,20 +69,9 @@ async def open_embedded(opening: Opening) -> Opened:
     # One slot: an instrument that is asked twice must answer twice the same, and on a processor
     # several slots are hardly faster.
     gguf = GgufModel(path, opening.declared.endpoint_model, _CONTEXT, 1, usable_cores())
-    identity: dict[str, Json] = {"sha256": digest}
-    weigher: LlamaProvider | None = None
-    if found := opening.declared.options.get("weigher"):
-        file = Path(found["path"])
-        identity["weigher"] = {
-            "model": found["name"],
-            "sha256": await check_file(file, found["sha256"], found["name"]),
-        }
-        weigher = LlamaProvider(
-            GgufModel(file, found["name"], _CONTEXT, 1, usable_cores()), opening.transport
-        )
     return Opened(
-        EmbeddedProvider(LlamaProvider(gguf, opening.transport), weigher),
-        identity=identity,
+        EmbeddedProvider(LlamaProvider(gguf, opening.transport)),
+        identity={"sha256": digest},
         max_in_flight=2,
         free=True,
     )

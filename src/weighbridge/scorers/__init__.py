@@ -19,6 +19,7 @@ from weighbridge.scorers.base import (
 )
 from weighbridge.scorers.choice import Choice
 from weighbridge.scorers.classify import Classify
+from weighbridge.scorers.instructions import Instructions
 from weighbridge.scorers.judge import RubricJudge
 from weighbridge.scorers.judging.by_embedded import beyond
 from weighbridge.scorers.judging.ready import ReadyRubric
@@ -51,6 +52,7 @@ __all__ = [
     "verdicts_of",
     "versions",
     "vote_scales",
+    "weighs",
     "wordings",
 ]
 
@@ -77,6 +79,7 @@ SCORERS: dict[str, type[AnyScorer]] = {
     "json_schema": JsonSchema,
     "json_match": JsonMatch,
     "length": Length,
+    "instructions": Instructions,
 }
 """Every scorer that comes with weighbridge, by its name in an evaluation."""
 
@@ -180,6 +183,20 @@ def embedded_identities(scorers: Mapping[str, AnyScorer], judge: str | None) -> 
         key: [rubric.stand_in.identity() for rubric in rubrics if rubric.stand_in is not None]
         for key, rubrics in _for_embedded(scorers, judge)
     }
+
+
+def weighs(scorers: Iterable[AnyScorer], name: str | None) -> bool:
+    """Whether the embedded judge would have a model weigh labels for these scorers.
+
+    Args:
+        name: what they call the embedded judge; None: they leave it to the evaluation.
+    """
+    return any(
+        rubric.stand_in is not None and rubric.stand_in.weighs
+        for scorer in scorers
+        if isinstance(scorer, ByRubric) and name in scorer.asks
+        for rubric in scorer.rubrics_in_use
+    )
 
 
 def embedded_limits(scorers: Mapping[str, AnyScorer], judge: str | None) -> tuple[str, ...]:

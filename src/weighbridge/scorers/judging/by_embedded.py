@@ -14,6 +14,7 @@ from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.outcome import Ungraded
 from weighbridge.embedded.choosing import LabelModel
 from weighbridge.embedded.policies import task_for
+from weighbridge.embedded.questions import asked_of_a_model
 from weighbridge.embedded.verdict import EmbeddedVerdict, Task
 from weighbridge.scorers.judging.form import Verdict
 from weighbridge.scorers.judging.parts import ANSWER, PROMPT
@@ -33,6 +34,11 @@ class StandIn:
     question: Task | Mapping[str, str]
     of: str = ANSWER
     labels: Mapping[str, str] | None = None
+
+    @property
+    def weighs(self) -> bool:
+        """Whether a model that weighs labels is better at it, where there is one."""
+        return asked_of_a_model(self.question) is not None
 
     async def verdict(
         self,
