@@ -44,12 +44,14 @@ def judge_corrected_mean(
     is right on average whatever the judge does; a judge that tells nothing gives λ = 0 and the
     labels alone.
 
-    The interval is t with n - 1 degrees of freedom. When all values are 0 or 1 and cases share no
-    clusters, it is computed with half a case added to each of the four combinations of y and f (as
-    Agresti & Min 2005, Simple improved confidence intervals for comparing matched proportions, do):
-    else a judge who was never wrong among few labels would be taken to be never wrong. With
-    clusters, the variance is that of the sums of each cluster, and t has one less degree of freedom
-    than there are clusters with labels.
+    The interval is t with n - 1 degrees of freedom. When all values are 0 or 1, it is computed with
+    half a case added to each of the four combinations of y and f (as Agresti & Min 2005, Simple
+    improved confidence intervals for comparing matched proportions, do): else a judge who was never
+    wrong among few labels would be taken to be never wrong. So it is for graded values where y and
+    f rarely differ, with the least and the greatest value seen in place of 0 and 1. With clusters,
+    the variance is that of the sums of each cluster, t has one less degree of freedom than there
+    are clusters with labels, and the interval is at least as wide as without them. All values the
+    same, on a scale other than 0 and 1, give no interval.
 
     The labelled cases must be a random sample of all. If people labelled what looked wrong to them,
     no formula mends it; `sampling_p_value` shows a part of such choices.
@@ -86,12 +88,14 @@ def judge_corrected_mean(
         reason = "the labelled cases are all of one cluster"
     if reason is not None:
         return _result(parts, level, None, None, reason)
+    binary = is_binary(verdicts) and is_binary(truths)
+    smoothed = _smoothed(parts, level, binary) if binary or _rarely_wrong(parts) else None
     if groups is not None:
         spread = _clustered(parts, groups[places], groups[rest], int(groups.max()) + 1, level)
-    elif is_binary(verdicts) and is_binary(truths):
-        spread = _binary(parts, level)
+        if smoothed is not None and smoothed.half > spread.half:
+            spread = smoothed
     else:
-        spread = _estimate(parts, level)
+        spread = smoothed or _estimate(parts, level)
     return _result(parts, level, _estimate(parts, level), spread, None)
 
 
@@ -130,25 +134,43 @@ def _estimate(parts: _Parts, level: float) -> _Estimate:
     return _Estimate(value, weight, _quantile(n - 1, level) * math.sqrt(variance))
 
 
-def _binary(parts: _Parts, level: float) -> _Estimate:
-    """By the four counts, each with half a case more."""
-    both = float((parts.human * parts.judge).sum()) + 0.5
-    human, judge = float(parts.human.sum()) + 1, float(parts.judge.sum()) + 1
-    n, rest = parts.human.size + 2, parts.rest.size
-    y, f = human / n, judge / n
-    covariance, right = both / n - y * f, float(parts.rest.sum())
+def _smoothed(parts: _Parts, level: float, binary: bool) -> _Estimate:
+    """With half a case more of each: both give the least value, both the greatest, the one this and
+    the other that. What is least and greatest is what was seen, or 0 and 1."""
+    every = np.concatenate([parts.human, parts.judge, parts.rest])
+    least, width = (0.0, 1.0) if binary else (float(every.min()), float(np.ptp(every)))
+    if not width:
+        return _Estimate(least, 0.0, 0.0)
+    human, judge = (parts.human - least) / width, (parts.judge - least) / width
+    others = (parts.rest - least) / width
+    n, rest = human.size + 2, others.size
+    y, f = (float(human.sum()) + 1) / n, (float(judge.sum()) + 1) / n
+    squares = float((judge**2).sum()) + 1
+    variance_y = (float((human**2).sum()) + 1) / n - y**2
+    variance_f = squares / n - f**2
+    covariance = (float((human * judge).sum()) + 0.5) / n - y * f
     weight = 0.0
     if rest:
-        share = (judge + right) / (n + rest)
-        weight = covariance / ((1 + n / rest) * share * (1 - share))
-        weight = min(1.0, max(0.0, weight))
+        share = (n * f + float(others.sum())) / (n + rest)
+        spread = (squares + float((others**2).sum())) / (n + rest) - share**2
+        weight = min(1.0, max(0.0, covariance / ((1 + n / rest) * spread)))
     value = y - weight * f
-    variance = (y * (1 - y) + weight**2 * f * (1 - f) - 2 * weight * covariance) / (n - 1)
+    variance = (variance_y + weight**2 * variance_f - 2 * weight * covariance) / (n - 1)
     if weight:
-        share = right / rest
-        value += weight * share
-        variance += weight**2 * share * (1 - share) / rest
-    return _Estimate(value, weight, _quantile(n - 3, level) * math.sqrt(variance))
+        value += weight * float(others.mean())
+        variance += weight**2 * float(others.var()) / rest
+    half = _quantile(n - 3, level) * math.sqrt(variance)
+    return _Estimate(least + width * value, weight, width * half)
+
+
+def _rarely_wrong(parts: _Parts) -> bool:
+    """Whether people and the judge differ so rarely, or so seldom by much, that t is not to be
+    trusted: never otherwise, or n ≤ 25 · skewness² (Cochran 1977, Sampling Techniques, 2.15)."""
+    off = parts.human - parts.judge
+    if off.min() == off.max():
+        return True
+    skewness = float(((off - off.mean()) ** 3).mean()) / float(off.std()) ** 3
+    return off.size <= 25 * skewness**2
 
 
 def _clustered(
@@ -177,7 +199,7 @@ def _result(
     judged = parts.judge.size + parts.rest.size
     total = float(parts.judge.sum()) + float(parts.rest.sum())
     low = high = None
-    if estimate is not None and spread is not None:
+    if estimate is not None and spread is not None and spread.half > 0:
         low = min(estimate.value, spread.value - spread.half)
         high = max(estimate.value, spread.value + spread.half)
         if all(
