@@ -37,16 +37,21 @@ class Exact:
         ignore_whitespace: white space inside is left out too.
         ignore_punctuation: punctuation is left out (so `1.5` equals `15`: use `numeric` for
             numbers).
+        ignore: patterns (RE2); what they match is left out first, before case and punctuation.
     """
 
     ignore_case: bool = False
     ignore_whitespace: bool = False
     ignore_punctuation: bool = False
+    ignore: tuple[str, ...] = ()
 
     name: ClassVar[str] = "exact"
     version: ClassVar[int] = 1
     metric: ClassVar[Literal["accuracy", "mean"]] = "accuracy"
     needs_target: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        _check_patterns(self.ignore)
 
     async def score(self, answer: Answer, case: Case) -> Outcome:
         """Grade by equality."""
@@ -57,7 +62,7 @@ class Exact:
         return _RIGHT if any(said == self._compared(text) for text in accepted) else _WRONG
 
     def _compared(self, text: str) -> str:
-        text = normal_form(text)
+        text = _without(normal_form(text), self.ignore)
         if self.ignore_case:
             text = text.casefold()
         if self.ignore_punctuation:
@@ -225,12 +230,15 @@ class Regex:
             found is enough, and no target is needed.
         match: which of several matches gives the group, `first` or `last`.
         ignore_case: upper and lower case are the same.
+        ignore: patterns; what they match is left out of the group's text and of the target before
+            these are compared.
     """
 
     pattern: str | None = None
     group: int | str | None = None
     match: Literal["first", "last"] = "first"
     ignore_case: bool = False
+    ignore: tuple[str, ...] = ()
 
     name: ClassVar[str] = "regex"
     version: ClassVar[int] = 1
@@ -238,6 +246,9 @@ class Regex:
     needs_target: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        _check_patterns(self.ignore)
+        if self.ignore and self.group is None:
+            raise OptionError("ignore", "is for the text of a `group`")
         if self.pattern is None:
             if self.group is not None:
                 raise OptionError("group", "needs a `pattern` to be a group of")
@@ -253,7 +264,7 @@ class Regex:
 
     async def score(self, answer: Answer, case: Case) -> Outcome:
         """Grade by pattern."""
-        said = _encodable(answer.text)
+        said = encodable(answer.text)
         if self.pattern is None:
             return self._by_target(said, case)
         compiled = compile_pattern(self.pattern, self.ignore_case)
@@ -268,8 +279,8 @@ class Regex:
                 found = later
         if found is None:
             return Scored(0.0, None, "the pattern is not found in the answer")
-        read = normal_form(found.group(self.group) or "").strip()
-        right = any(self._equal(read, normal_form(text).strip()) for text in accepted)
+        read = self._compared(found.group(self.group) or "")
+        right = any(self._equal(read, self._compared(text)) for text in accepted)
         return Scored(1.0 if right else 0.0, read)
 
     def _by_target(self, said: str, case: Case) -> Outcome:
@@ -281,6 +292,9 @@ class Regex:
         except ValueError as error:
             return Ungraded(f"the reference is no pattern: {error}")
         return _RIGHT if any(one.search(said) for one in compiled) else _WRONG
+
+    def _compared(self, text: str) -> str:
+        return _without(normal_form(text), self.ignore).strip()
 
     def _equal(self, one: str, other: str) -> bool:
         return one == other or (self.ignore_case and one.casefold() == other.casefold())
@@ -335,6 +349,24 @@ def without_punctuation(text: str) -> str:
     return "".join(mark for mark in text if not unicodedata.category(mark).startswith("P"))
 
 
+def _check_patterns(patterns: tuple[str, ...]) -> None:
+    for place, pattern in enumerate(patterns):
+        try:
+            compile_pattern(pattern, ignore_case=False)
+        except ValueError as error:
+            raise OptionError(f"ignore.{place}", str(error)) from error
+
+
+def _without(text: str, patterns: tuple[str, ...]) -> str:
+    """`text` without what these patterns match."""
+    if not patterns:
+        return text
+    text = encodable(text)
+    for pattern in patterns:
+        text = compile_pattern(pattern, ignore_case=False).sub("", text)
+    return text
+
+
 CompiledPattern: TypeAlias = "re2._Regexp"
 
 
@@ -351,13 +383,13 @@ def compile_pattern(pattern: str, ignore_case: bool) -> CompiledPattern:
     options.log_errors = False
     options.case_sensitive = not ignore_case
     try:
-        return re2.compile(_encodable(pattern), options)
+        return re2.compile(encodable(pattern), options)
     except re2.error as error:
         reason = error.args[0]
         reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise ValueError(f"RE2 refuses this pattern: {reason}") from error
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """`text` with half surrogate pairs replaced: RE2 works on UTF-8, which cannot say them."""
     return text.encode("utf-8", "replace").decode()
