@@ -72,6 +72,49 @@ async def test_it_is_crowded_until_enough_is_durable(recorder: Recorder) -> None
     assert not recorder.crowded
 
 
+async def test_all_who_wait_for_room_get_it_though_some_give_up(
+    recorder: Recorder, trouble: Trouble
+) -> None:
+    for position in range(MOST_UNSAVED):
+        recorder.put(PLAN[0], outcome(position))
+    waiting = [asyncio.create_task(recorder.room()) for _ in range(300)]
+    await asyncio.sleep(0)
+    for task in waiting[::3]:
+        task.cancel()
+    async with asyncio.timeout(10):
+        ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [it is None for it in ended] == [number % 3 != 0 for number in range(300)]
+    assert not recorder.crowded
+
+
+async def test_one_that_is_woken_and_gives_up_wakes_the_next(recorder: Recorder) -> None:
+    for position in range(MOST_UNSAVED):
+        recorder.put(PLAN[0], outcome(position))
+    first, second = (asyncio.create_task(recorder.room()) for _ in range(2))
+    while recorder.crowded:
+        await asyncio.sleep(0)
+    first.cancel()
+    async with asyncio.timeout(10):
+        await second
+
+
+async def test_who_waits_for_room_puts_what_there_is_room_for(
+    store: Store, recorder: Recorder
+) -> None:
+    positions = iter(range(3_000))
+
+    async def work() -> None:
+        for position in positions:
+            recorder.put(PLAN[0], outcome(position))
+            if recorder.crowded:
+                await recorder.room()
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(work() for _ in range(64)))
+    await recorder.flushed()
+    assert await count(store) == 3_000
+
+
 async def test_no_room_left_is_reported_once_and_lets_everybody_go(
     recorder: Recorder, trouble: Trouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:

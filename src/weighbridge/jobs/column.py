@@ -8,7 +8,7 @@ import asyncio
 import mimetypes
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -152,6 +152,10 @@ async def _values(
     async for page in stream_answers(
         store, loaded.run.workspace_id, loaded.run.id, details=output is not Output.TEXT
     ):
+        if output is Output.TEXT and page and page[-1].position - place + 1 == len(page):
+            place += len(page)  # none is missing
+            yield [row.answer for row in page]
+            continue
         cells: list[Value] = []
         for row in page:
             cells += [None] * (row.position - place)
@@ -189,28 +193,22 @@ def _as_name(column: str) -> str:
     return "".join(it if it.isalnum() or it in "-_" else "_" for it in column)[:100]
 
 
-class _Cells(Iterator[Value]):
-    """Pages that the event loop fetches, as cells for a thread; the next pages are under way while
-    one is written."""
+class _Cells(Iterable[Value]):
+    """Pages that the event loop fetches, as cells for a thread; the next page is under way while
+    one is written. To be gone through once."""
 
     def __init__(
         self, pages: AsyncGenerator[list[Value], None], loop: asyncio.AbstractEventLoop
     ) -> None:
         self._pages = pages
         self._loop = loop
-        self._here: Iterator[Value] = iter(())
         self._next: Future[list[Value] | None] | None = None
 
-    def __next__(self) -> Value:
-        for cell in self._here:
-            return cell
-        future = self._next or self._fetch()
-        page = future.result()
-        if page is None:
-            raise StopIteration
+    def __iter__(self) -> Iterator[Value]:
         self._next = self._fetch()
-        self._here = iter(page)
-        return next(self)
+        while (page := self._next.result()) is not None:
+            self._next = self._fetch()
+            yield from page
 
     async def close(self) -> None:
         """Let go of the pages, once no thread takes any more."""

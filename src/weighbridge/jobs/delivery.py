@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from weighbridge.core.json import JsonObject
-from weighbridge.core.outcome import Metric
+from weighbridge.core.outcome import Metric, Status
 from weighbridge.core.run import RunState
 from weighbridge.jobs.column import deliver_column
 from weighbridge.jobs.loading import LoadedRun
@@ -124,7 +124,9 @@ async def make_report(store: Store, loaded: LoadedRun) -> MadeReport:
     )
     failures: Counter[str] = Counter()
     example: dict[str, str] = {}
-    async for page in stream_scores(store, loaded.run.workspace_id, loaded.run.id):
+    # Where nothing is scored, there is nothing to report but what failed.
+    status = None if loaded.scorers else Status.FAILED
+    async for page in stream_scores(store, loaded.run.workspace_id, loaded.run.id, status=status):
         for row in page:
             if row.failure is not None:
                 failures[row.failure.kind] += 1

@@ -5,6 +5,7 @@ flight and 500 answers, however slow the disk is.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 
 from weighbridge.core.outcome import Record
@@ -45,7 +46,7 @@ class Recorder:
         self._wake = asyncio.Event()
         self._full = asyncio.Event()
         self._durable = asyncio.Condition()
-        self._room = asyncio.Event()  # no condition: hundreds would take its lock in turn
+        self._held_back: deque[asyncio.Future[None]] = deque()
         self._received = 0
         self._written = 0
         self._closing = False
@@ -67,10 +68,27 @@ class Recorder:
         return self._received - self._written >= MOST_UNSAVED
 
     async def room(self) -> None:
-        """Wait until fewer than `MOST_UNSAVED` outcomes are not durable."""
+        """Wait until fewer than `MOST_UNSAVED` outcomes are not durable.
+
+        Those who wait wake each other one by one: the first may fill all the room at once, and to
+        wake hundreds for nothing costs as much as what they do.
+        """
         while self.crowded and not self._ended:
-            self._room.clear()
-            await self._room.wait()
+            waiter = asyncio.get_running_loop().create_future()
+            self._held_back.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                self._wake_next()
+                raise
+        self._wake_next()
+
+    def _wake_next(self) -> None:
+        while self._held_back:
+            waiter = self._held_back.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
     async def flushed(self) -> None:
         """Wait until everything handed over so far is durable, or never will be."""
@@ -89,7 +107,7 @@ class Recorder:
         self._wake.set()
         self._full.set()
         await self._task
-        self._room.set()
+        self._wake_next()
 
     async def _write_groups(self) -> None:
         while True:
@@ -128,13 +146,13 @@ class Recorder:
                 await self._give_up(error)
                 return
         self._written += len(group)
-        self._room.set()
+        self._wake_next()
         async with self._durable:
             self._durable.notify_all()
 
     async def _give_up(self, error: WeighbridgeError) -> None:
         self.broken = error
-        self._room.set()
+        self._wake_next()
         async with self._durable:
             self._durable.notify_all()
         self._on_trouble(error)

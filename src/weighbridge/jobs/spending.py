@@ -15,12 +15,19 @@ class Spending:
     def __init__(self, budget: Budget, before: Usage) -> None:
         self._budget = budget
         self._before = before
-        self._here = Usage()
+        self._here = [0, 0, 0, 0]  # numbers, not a new object for every case
+        self._cost_here: float | None = None
         self._elsewhere = Usage()
 
     def add(self, usage: Usage) -> None:
         """Count one more case done here."""
-        self._here = self._here + usage
+        here = self._here
+        here[0] += usage.input_tokens
+        here[1] += usage.output_tokens
+        here[2] += usage.calls
+        here[3] += usage.cached
+        if usage.cost_usd is not None:
+            self._cost_here = (self._cost_here or 0.0) + usage.cost_usd
 
     def observe_total(self, total: Usage) -> None:
         """Take in the run's total as the store has it, which other workers add to as well.
@@ -28,7 +35,7 @@ class Spending:
         Rows of ours that are not written yet are missing there, so what others spent may be
         underestimated by one group for one observation; never overestimated.
         """
-        mine = self._before + self._here
+        mine = self._before + self._spent_here
         self._elsewhere = Usage(
             input_tokens=max(0, total.input_tokens - mine.input_tokens),
             output_tokens=max(0, total.output_tokens - mine.output_tokens),
@@ -38,7 +45,12 @@ class Spending:
     @property
     def total(self) -> Usage:
         """Everything spent on the run so far, as far as this process knows."""
-        return self._before + self._here + self._elsewhere
+        return self._before + self._spent_here + self._elsewhere
+
+    @property
+    def _spent_here(self) -> Usage:
+        given, taken, calls, cached = self._here
+        return Usage(given, taken, self._cost_here, calls, cached)
 
     @property
     def limited(self) -> bool:

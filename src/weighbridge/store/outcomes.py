@@ -362,9 +362,13 @@ class ScoresRow:
 
 
 async def stream_scores(
-    store: Store, workspace_id: str, run_id: str
+    store: Store, workspace_id: str, run_id: str, *, status: Status | None = None
 ) -> AsyncIterator[list[ScoresRow]]:
-    """The scores of a run in the order (position, epoch), in pages; answers are not read."""
+    """The scores of a run in the order (position, epoch), in pages; answers are not read.
+
+    Args:
+        status: only of the cases with this one.
+    """
     columns = outcomes.c
     query = (
         select(
@@ -380,6 +384,8 @@ async def stream_scores(
         .order_by(columns.position, columns.epoch)
         .limit(SCORES_PAGE)
     )
+    if status is not None:
+        query = query.where(columns.status == status)
     page = query
     while True:
         async with store.begin() as connection:
