@@ -77,7 +77,7 @@ replies = [
 name = "judge"
 protocol = "scripted"
 replies = [
-  {match = "(?s)<answer-.*(wrong|lightning)", reply = "FAIL"},
+  {match = '>\s*wrong\s*<|"answer":"lightning"', reply = "FAIL"},
   {reply = "PASS"},
 ]
 

@@ -9,7 +9,7 @@ from weighbridge.dialects.shared import BodyLimit, LastResort
 from weighbridge.wiring import Services
 
 # `refused` before `models`, which takes whatever follows `/models/`.
-_PARTS = (evaluations, benchmarks, documents, refused, models)
+PARTS = (evaluations, benchmarks, documents, refused, models)
 _FORM_BYTES = 1 << 20  # what a form may have beside its files
 _WITH_FILES = ("/upload", "/documents", "/documents/create")
 
@@ -19,7 +19,7 @@ def build(services: Services) -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.services = services
     errors.add_handlers(app)
-    for part in _PARTS:
+    for part in PARTS:
         app.include_router(part.router)
     settings = services.settings
 
