@@ -219,6 +219,7 @@ class Draft:
         branch: where it is meant to go.
         commit_id: what it was begun from.
         changes: path → hash of the new content, None: removed.
+        numbers: path → how the rows are told apart, of those files whose rows were edited.
     """
 
     id: str
@@ -227,6 +228,7 @@ class Draft:
     commit_id: str
     created_at: datetime
     changes: Mapping[str, str | None] = field(default_factory=dict)
+    numbers: Mapping[str, RowNumbers] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

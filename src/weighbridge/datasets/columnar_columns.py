@@ -38,12 +38,12 @@ def write_batches(
         schema, batches, compression = batches_of(source, source_format, open_)
         kept = pa.schema(
             [field for field in schema if not field.name.startswith(HIDDEN)],
-            metadata=_without_pandas(schema.metadata),
+            metadata=without_pandas(schema.metadata),
         )
         place = kept.get_field_index(column)
         field = pa.field(column, kind)
         wanted = kept.append(field) if place < 0 else kept.set(place, field)
-        write = open_.enter_context(_writer(target, target_format, wanted, compression))
+        write = open_.enter_context(writer(target, target_format, wanted, compression))
         for batch in batches:
             if only is not None:
                 batch = batch.slice(0, only - count)
@@ -85,7 +85,7 @@ def write_converted(
     )
     count = 0
     rows = iter(read())
-    with _writer(target, target_format, wanted, "zstd") as write:
+    with writer(target, target_format, wanted, "zstd") as write:
         while part := list(itertools.islice(rows, _AT_ONCE)):
             found = list(itertools.islice(cells, len(part)))
             arrays = [
@@ -104,19 +104,24 @@ def _kind(embeddings: bool) -> Any:
 
 
 @contextlib.contextmanager
-def _writer(
+def writer(
     target: Path, target_format: str, schema: pa.Schema, compression: str
 ) -> Iterator[Callable[[pa.RecordBatch], None]]:
+    """What writes batches to a parquet or arrow file, which is whole when this is left."""
     if target_format == "parquet":
         options: Any = {"compression": compression}
         with pq.ParquetWriter(target, schema, **options) as parquet:
             yield parquet.write_batch
         return
-    with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, schema) as arrow:
+    deltas = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=True)
+    with (
+        pa.OSFile(str(target), "wb") as sink,
+        pa.ipc.new_file(sink, schema, options=deltas) as arrow,
+    ):
         yield arrow.write_batch
 
 
-def _without_pandas(metadata: Any) -> Any:
+def without_pandas(metadata: Any) -> Any:
     """What pandas noted about the columns no longer holds when there is one more."""
     if not metadata:
         return None

@@ -1,23 +1,34 @@
-"""Rows of any file of rows as arrow batches, and stretches of parquet and arrow files. Loading this
-loads pyarrow."""
+"""Rows of any file of rows as arrow batches; stretches and edits of parquet and arrow files.
+Loading this loads pyarrow."""
 
+import base64
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import time
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from weighbridge.core.json import Json
+from weighbridge.core.prompt import as_text
 from weighbridge.core.versions import FrameShape
 from weighbridge.datasets.columnar import BATCH_ROWS, batches_of, refusing, rows_of_batch
-from weighbridge.datasets.columnar_columns import array_of, types_of_values
+from weighbridge.datasets.columnar_columns import (
+    array_of,
+    types_of_values,
+    without_pandas,
+    writer,
+)
 from weighbridge.datasets.columns import COLUMNAR
+from weighbridge.datasets.editing import Edit
 from weighbridge.datasets.readers import rows_of
-from weighbridge.datasets.rows import Row
+from weighbridge.datasets.rows import Row, describe
 from weighbridge.datasets.slices import columns_of
+from weighbridge.errors import Invalid
 
 _AT_ONCE = BATCH_ROWS * 8
 
@@ -146,3 +157,161 @@ def _as_plain(array: Any, kind: Any) -> Any:
         numbers = array.cast(pa.int64()).to_pylist()
         return pa.array([None if it is None else it / seconds for it in numbers], kind)
     return array.cast(kind)
+
+
+def write_edited(
+    source: Path,
+    format: str,  # noqa: A002
+    target: Path,
+    names: list[str],
+    edit: Edit,
+) -> None:
+    """`editing.write_edited`, for parquet and arrow, a batch at a time.
+
+    Args:
+        names: of the columns that there are afterwards.
+    """
+    try:
+        with contextlib.ExitStack() as open_:
+            with refusing(source, format):
+                whole, parts, compression = batches_of(source, format, open_)
+            schema = _schema_of(whole, names, edit)
+            write = open_.enter_context(writer(target, format, schema, compression))
+            known: dict[str, Any] = {}
+            for arrays in _edited(_refusing(source, format, parts), schema, edit):
+                apart = _on_top(arrays, schema, known) if format == "arrow" else arrays
+                write(pa.RecordBatch.from_arrays(apart, schema=schema))
+    except pa.ArrowException as error:
+        reason = str(error).strip().splitlines()[0]
+        raise Invalid(f"{describe(source)} cannot be edited: {reason}") from error
+
+
+def _edited(
+    batches: Iterator[pa.RecordBatch], schema: pa.Schema, edit: Edit
+) -> Iterator[list[Any]]:
+    position = 0
+    for batch in batches:
+        arrays = [_kept_column(batch, field, position, edit) for field in schema]
+        arrays = _without(arrays, position, batch.num_rows, edit)
+        position += batch.num_rows
+        if arrays and len(arrays[0]):
+            yield arrays
+    if edit.added:
+        yield [_typed([row.get(field.name) for row in edit.added], field) for field in schema]
+
+
+def _refusing(
+    source: Path,
+    format: str,  # noqa: A002
+    parts: Iterator[pa.RecordBatch],
+) -> Iterator[pa.RecordBatch]:
+    with refusing(source, format):
+        for batch in parts:
+            if format == "arrow":
+                batch.validate(full=True)
+            yield batch
+
+
+def _schema_of(whole: pa.Schema, names: list[str], edit: Edit) -> pa.Schema:
+    fields = [
+        whole.field(name) if name in whole.names else pa.field(name, _type_called(edit))
+        for name in names
+    ]
+    same = names == whole.names
+    metadata: Any = whole.metadata if same else without_pandas(whole.metadata)
+    return pa.schema(fields, metadata)
+
+
+def _type_called(edit: Edit) -> Any:
+    called: Any = pa.type_for_alias  # the stubs know it of literals only
+    return called(edit.column[1] if edit.column else "string")
+
+
+def _kept_column(batch: pa.RecordBatch, field: Any, position: int, edit: Edit) -> Any:
+    """One column of a batch that begins at a position, with the cells that change."""
+    place = batch.schema.get_field_index(field.name)
+    array: Any = pa.nulls(batch.num_rows, field.type) if place < 0 else batch.column(place)
+    stop = position + batch.num_rows
+    changes = {
+        at - position: cells[field.name]
+        for at, cells in edit.changed.items()
+        if position <= at < stop and field.name in cells
+    }
+    if not changes:
+        return array
+    order = list(range(len(array)))
+    for number, at in enumerate(changes):
+        order[at] = len(array) + number
+    both = pa.concat_arrays([array, _typed(list(changes.values()), field)])
+    return both.take(pa.array(order))
+
+
+def _without(arrays: list[Any], position: int, rows: int, edit: Edit) -> list[Any]:
+    gone = [it - position for it in edit.removed if position <= it < position + rows]
+    if not gone:
+        return arrays
+    kept = pa.array(sorted(set(range(rows)) - set(gone)), pa.int64())
+    return [array.take(kept) for array in arrays]
+
+
+def _on_top(arrays: list[Any], schema: pa.Schema, known: dict[str, Any]) -> list[Any]:
+    """The columns of a batch of an arrow file, which has one dictionary a column, to which later
+    batches may only add: so each of them begins with what was `known` before it."""
+    made = []
+    for array, field in zip(arrays, schema, strict=True):
+        if pa.types.is_dictionary(array.type):
+            if field.name in known:
+                empty = pa.array([], array.type.index_type)
+                before = pa.DictionaryArray.from_arrays(empty, known[field.name])
+                array = pa.concat_arrays([before, array])
+            known[field.name] = array.dictionary
+        made.append(array)
+    return made
+
+
+def _typed(values: list[Json], field: Any) -> Any:
+    """JSON values as an array of a column's type.
+
+    Raises:
+        Invalid: one is none of that type.
+    """
+    try:
+        array = _from_json(values, field.type)
+        if array.null_count and not field.nullable:
+            raise ValueError("empty")
+        return array
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        shown = ", ".join(as_text(it)[:80] for it in values[:3])
+        raise Invalid(
+            f"the column `{field.name}` is of the type {field.type}, which cannot hold {shown}"
+        ) from error
+
+
+def _from_json(values: list[Any], kind: Any) -> Any:
+    if isinstance(kind, pa.ExtensionType):
+        return pa.ExtensionArray.from_storage(kind, _from_json(values, kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return _from_json(values, kind.value_type).dictionary_encode().cast(kind)
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return pa.array([it if it is None else as_text(it) for it in values], kind)
+    if pa.types.is_duration(kind):
+        units = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[kind.unit]
+        whole = [None if it is None else round(it * units) for it in values]
+        return pa.array(whole, pa.int64()).cast(kind)
+    if any(is_(kind) for is_ in _BYTES):
+        decoded = [None if it is None else base64.b64decode(it, validate=True) for it in values]
+        return pa.array(decoded, kind)
+    if pa.types.is_time(kind):
+        times = [None if it is None else time.fromisoformat(it) for it in values]
+        return pa.array(times, kind)
+    if pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
+        return pa.array([it if it is None else as_text(it) for it in values]).cast(kind)
+    return pa.array(values, kind)
+
+
+_BYTES = (
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_fixed_size_binary,
+    pa.types.is_binary_view,
+)

@@ -79,7 +79,7 @@ def write_with_column(
                 )
             )
     rows = itertools.islice(rows_of(source, source_format), only)
-    return _write_text(_with_cell(rows, column, cells), target, target_format)
+    return write_text(_with_cell(rows, column, cells), target, target_format)
 
 
 def _with_cell(rows: Iterable[Row], column: str, cells: Iterator[Value]) -> Iterator[Row]:
@@ -89,13 +89,24 @@ def _with_cell(rows: Iterable[Row], column: str, cells: Iterator[Value]) -> Iter
         yield kept
 
 
-def _write_text(rows: Iterable[Row], target: Path, target_format: str) -> int:
+def write_text(
+    rows: Iterable[Row], target: Path, target_format: str, names: list[str] | None = None
+) -> int:
+    """Write rows as csv, tsv, jsonl or json, as they come.
+
+    Args:
+        names: of the columns of csv and tsv, which a file without rows has too; None: those of the
+            first row.
+
+    Returns:
+        How many there were.
+    """
     with target.open("wb") as file:
         if target_format == "jsonl":
             return _write_lines(file, rows)
         if target_format == "json":
             return _write_array(file, rows)
-        return _write_separated(file, rows, "\t" if target_format == "tsv" else ",")
+        return _write_separated(file, rows, "\t" if target_format == "tsv" else ",", names)
 
 
 def _write_lines(file: BinaryIO, rows: Iterable[Row]) -> int:
@@ -123,16 +134,27 @@ def _write_array(file: BinaryIO, rows: Iterable[Row]) -> int:
     return count
 
 
-def _write_separated(file: BinaryIO, rows: Iterable[Row], separator: str) -> int:
+def _write_separated(
+    file: BinaryIO, rows: Iterable[Row], separator: str, names: list[str] | None
+) -> int:
     text = io.TextIOWrapper(file, "utf-8", newline="", write_through=False)
-    writer = csv.writer(text, delimiter=separator, lineterminator="\n")
-    names: list[str] | None = None
+    write = csv.writer(text, delimiter=separator, lineterminator="\n").writerow
+    # Quotes where the other does not see the need: a carriage return ends a line for readers.
+    quoted = csv.writer(
+        text, delimiter=separator, lineterminator="\n", quoting=csv.QUOTE_ALL
+    ).writerow
+    if names:
+        write(names)
     count = 0
     for row in rows:
-        if names is None:
+        if not names:
             names = list(row)
-            writer.writerow(names)
-        writer.writerow([_cell(row.get(name)) for name in names])
+            write(names)
+        cells = [_cell(row.get(name)) for name in names]
+        if any("\r" in cell for cell in cells):
+            quoted(cells)
+        else:
+            write(cells)
         count += 1
     text.flush()
     text.detach()

@@ -1,26 +1,33 @@
-"""Rows of the files in repositories: looked at by pages, asked by SQL."""
+"""Rows of the files in repositories: looked at by pages, asked by SQL, edited in drafts."""
 
 import asyncio
+import os
+import tempfile
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from weakref import WeakValueDictionary
 
 from weighbridge.core.versions import (
     Commit,
     Content,
+    Draft,
     FrameShape,
     Kind,
     RowNumbers,
     checked_path,
 )
+from weighbridge.datasets.editing import Edit, write_edited
 from weighbridge.datasets.querying import Answer, Querier, Question
 from weighbridge.datasets.readers import EXTENSIONS
 from weighbridge.datasets.rows import Row
 from weighbridge.datasets.slices import columns_of, read_slice
-from weighbridge.errors import Invalid, NotFound
+from weighbridge.errors import Conflict, Invalid, NotFound
 from weighbridge.store.engine import Store
 from weighbridge.versions.base import Repo
 
+_TRIES = 5
 _KEPT = 16
 _KEPT_BYTES = 512 << 20
 
@@ -46,15 +53,25 @@ class Frame:
         return columns_of(self.shape)
 
 
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A file of rows before and after an edit."""
+
+    before: Frame
+    after: Frame
+
+
 class Frames:
-    """Reads files of rows.
+    """Reads and edits files of rows.
 
     Args:
-        store: where answers are kept for a while.
+        store: where answers are kept for a while, and files while they are written.
     """
 
     def __init__(self, store: Store) -> None:
+        self._folder = store.folder
         self._querier = Querier(store.folder)
+        self._turns: WeakValueDictionary[tuple[str, str, str], asyncio.Lock] = WeakValueDictionary()
         self._answers: OrderedDict[tuple[object, ...], Answer] = OrderedDict()
 
     async def close(self) -> None:
@@ -83,14 +100,16 @@ class Frames:
             NotFound: there is no such draft, or no such file in it.
             Invalid: it is no file of rows.
         """
-        path = checked_path(path)
-        draft = await repo.draft(draft_id)
+        return await self._of(repo, await repo.draft(draft_id), checked_path(path))
+
+    async def _of(self, repo: Repo, draft: Draft, path: str) -> Frame:
         if path not in draft.changes:
             return await self.at(repo, await repo.commit_at(draft.commit_id), path)
         content_hash = draft.changes[path]
         if content_hash is None:
-            raise NotFound(f"the file {path!r} is removed in the draft {draft_id!r}")
-        return _frame(repo, path, await repo.content(content_hash))
+            raise NotFound(f"the file {path!r} is removed in the draft {draft.id!r}")
+        frame = _frame(repo, path, await repo.content(content_hash))
+        return replace(frame, numbers=draft.numbers.get(path, frame.numbers))
 
     async def rows(self, frame: Frame, start: int, stop: int) -> list[Row]:
         """The rows `start` to `stop` (exclusive), each with every column."""
@@ -99,7 +118,52 @@ class Frames:
         async with frame.repo.file(frame.content, frame.path) as file:
             return await asyncio.to_thread(read_slice, file, frame.shape, start, stop)
 
-    async def position_of(self, frame: Frame, row_id: str) -> int:
+    async def edit(
+        self, repo: Repo, draft_id: str, path: str, plan: Callable[[Frame], Edit]
+    ) -> Edited:
+        """Edit rows of a file in a draft, by a new version of the file.
+
+        Args:
+            plan: what is to become of the file, said once it is known how it is; asked again when
+                somebody else has edited it meanwhile.
+
+        Raises:
+            NotFound: there is no such draft or file.
+            Invalid: it is no file of rows, or the edit does not suit it.
+            Conflict: others edit it all the time.
+        """
+        path = checked_path(path)
+        draft = await repo.draft(draft_id)
+        turn = self._turns.setdefault((repo.repository.id, draft.id, path), asyncio.Lock())
+        async with turn:
+            for _ in range(_TRIES):
+                draft = await repo.draft(draft.id)
+                before = await self._of(repo, draft, path)
+                edit = plan(before)
+                content = await self._edited(before, edit)
+                numbers = before.numbers
+                for position in edit.removed:
+                    numbers = numbers.without(before.numbers.number_at(position))
+                if await repo.stage_edit(draft, path, content, numbers) is not None:
+                    after = replace(_frame(repo, path, content), numbers=numbers)
+                    return Edited(before, after)
+        raise Conflict(f"{path!r} is edited by others in this draft; try again")
+
+    async def _edited(self, frame: Frame, edit: Edit) -> Content:
+        suffix = PurePosixPath(frame.path).suffix
+        handle, name = await asyncio.to_thread(
+            tempfile.mkstemp, dir=self._folder, prefix=".editing-", suffix=suffix
+        )
+        os.close(handle)
+        target = Path(name)
+        try:
+            async with frame.repo.file(frame.content, frame.path) as file:
+                await asyncio.to_thread(write_edited, file, frame.shape, target, edit)
+            return await frame.repo.keep(target, frame.path)
+        finally:
+            await asyncio.to_thread(target.unlink, missing_ok=True)
+
+    def position_of(self, frame: Frame, row_id: str) -> int:
         """Where the row of an id stands.
 
         Raises:

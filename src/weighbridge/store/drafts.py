@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import RowMapping, delete, or_, select
+import orjson
+from sqlalchemy import RowMapping, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from weighbridge.core.versions import Draft, Repository, Upload
+from weighbridge.core.versions import Draft, Repository, RowNumbers, Upload
 from weighbridge.store.moments import now
 from weighbridge.store.tables import draft_changes, drafts, uploads
 from weighbridge.store.upsert import insert_into
@@ -40,7 +41,7 @@ async def list_drafts(connection: AsyncConnection, repository_id: str) -> list[D
         .where(drafts.c.repository_id == repository_id)
         .order_by(drafts.c.created_at, drafts.c.id)
     )
-    return [_draft(row, {}) for row in rows.mappings()]
+    return [_draft(row, {}, {}) for row in rows.mappings()]
 
 
 async def find_draft(
@@ -60,14 +61,16 @@ async def find_draft(
     if row is None:
         return None
     changes = await connection.execute(
-        select(draft_changes.c.path, draft_changes.c.hash)
+        select(draft_changes.c.path, draft_changes.c.hash, draft_changes.c.numbers)
         .where(
             draft_changes.c.repository_id == repository_id,
             draft_changes.c.draft_id == row["id"],
         )
         .order_by(draft_changes.c.path)
     )
-    return _draft(row, {change.path: change.hash for change in changes})
+    rows = changes.all()
+    numbers = {it.path: _numbers(it.numbers) for it in rows if it.numbers is not None}
+    return _draft(row, {it.path: it.hash for it in rows}, numbers)
 
 
 async def put_changes(
@@ -87,9 +90,46 @@ async def put_changes(
         )
         await connection.execute(
             insert.on_conflict_do_update(
-                index_elements=["repository_id", "draft_id", "path"], set_={"hash": content_hash}
+                index_elements=["repository_id", "draft_id", "path"],
+                set_={"hash": content_hash, "numbers": None},
             )
         )
+
+
+async def put_edit(
+    connection: AsyncConnection,
+    repository: Repository,
+    since: Draft,
+    path: str,
+    content_hash: str,
+    numbers: RowNumbers,
+) -> bool:
+    """Put a version of a file in a draft, of which only rows were edited; False: the draft has
+    another version of it than it had `since`."""
+    if path not in since.changes:
+        insert = insert_into(draft_changes, connection.dialect).values(
+            repository_id=repository.id,
+            workspace_id=repository.workspace_id,
+            draft_id=since.id,
+            path=path,
+            hash=content_hash,
+            numbers=_kept(numbers),
+        )
+        made = insert.on_conflict_do_nothing().returning(draft_changes.c.path)
+        return await connection.scalar(made) is not None
+    before = since.numbers.get(path)
+    result = await connection.execute(
+        update(draft_changes)
+        .where(
+            draft_changes.c.repository_id == repository.id,
+            draft_changes.c.draft_id == since.id,
+            draft_changes.c.path == path,
+            draft_changes.c.hash == since.changes[path],
+            draft_changes.c.numbers.is_not_distinct_from(_kept(before) if before else None),
+        )
+        .values(hash=content_hash, numbers=_kept(numbers))
+    )
+    return result.rowcount == 1
 
 
 async def remove_changes(
@@ -160,7 +200,17 @@ def _upload(row: RowMapping) -> Upload:
     )
 
 
-def _draft(row: RowMapping, changes: Mapping[str, str | None]) -> Draft:
-    return Draft(
-        row["id"], row["name"], row["branch"], row["commit_id"], row["created_at"], changes
-    )
+def _draft(
+    row: RowMapping, changes: Mapping[str, str | None], numbers: Mapping[str, RowNumbers]
+) -> Draft:
+    of_row = (row["id"], row["name"], row["branch"], row["commit_id"], row["created_at"])
+    return Draft(*of_row, changes, numbers)
+
+
+def _kept(numbers: RowNumbers) -> str:
+    return orjson.dumps([numbers.base, numbers.removed]).decode()
+
+
+def _numbers(text: str) -> RowNumbers:
+    base, removed = orjson.loads(text)
+    return RowNumbers(base, tuple(removed))

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from weighbridge.store.engine import Store
 from weighbridge.store.tables import metadata
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration; a test compares it with the files in `migrations/versions`."""
 _LOCK = 7_241_001  # any number, the same in every weighbridge process
 

@@ -431,6 +431,7 @@ draft_changes = Table(
     Column("path", Text, primary_key=True),
     Column("workspace_id", Identifier, nullable=False),
     Column("hash", String(32)),  # None: removed
+    Column("numbers", Text),  # of the rows of an edited file: base and those removed, as JSON
 )
 
 # Files that come in parts. What has come lies in `uploads/<id>/` of the data folder.

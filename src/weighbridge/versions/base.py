@@ -20,6 +20,7 @@ from weighbridge.core.versions import (
     Located,
     MergePlan,
     Repository,
+    RowNumbers,
     Signature,
 )
 
@@ -212,6 +213,20 @@ class Repo(Protocol):
 
     async def stage(self, draft_id: str, changes: Mapping[str, Content | None]) -> Draft:
         """Add changes to a draft."""
+        ...
+
+    async def stage_edit(
+        self, since: Draft, path: str, content: Content, numbers: RowNumbers
+    ) -> Draft | None:
+        """Put a version of a file in a draft, of which only rows were edited.
+
+        Args:
+            since: the draft as it was when the version was made.
+            numbers: how its rows are told apart.
+
+        Returns:
+            None: the draft has another version of the file by now, and keeps it.
+        """
         ...
 
     async def unstage(self, draft_id: str, path: str) -> Draft:

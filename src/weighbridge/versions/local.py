@@ -33,6 +33,7 @@ from weighbridge.core.versions import (
     MergePlan,
     Moved,
     Repository,
+    RowNumbers,
     Signature,
     checked_branch,
     checked_name,
@@ -571,6 +572,19 @@ class LocalRepo:
         async with self._store.begin() as connection:
             await draft_rows.put_changes(connection, self.repository, draft.id, wanted)
         return await self.draft(draft.id)
+
+    async def stage_edit(
+        self, since: Draft, path: str, content: Content, numbers: RowNumbers
+    ) -> Draft | None:
+        """As the seam says."""
+        path = checked_path(path)
+        await self.draft(since.id)
+        async with self._store.begin() as connection:
+            if not await draft_rows.put_edit(
+                connection, self.repository, since, path, content.hash, numbers
+            ):
+                return None
+        return await self.draft(since.id)
 
     async def unstage(self, draft_id: str, path: str) -> Draft:
         """As the seam says."""

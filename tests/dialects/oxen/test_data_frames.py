@@ -1,12 +1,21 @@
 """Data frames over HTTP, and by the official client."""
 
+import asyncio
+import io
+import json
 from collections.abc import Sequence
 from typing import Any
 
 import httpx2
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from support.oxen_client import Server
+from support.oxen_client import KEY, Server
+from weighbridge.core.caller import Role
+from weighbridge.datasets.editing import Edit
+from weighbridge.services.frames import Frames
+from weighbridge.wiring import Services
 
 CSV = "n,t\n1,one\n2,two\n010,ten\n"
 REPO = "/repos/ns/frames"
@@ -175,6 +184,161 @@ async def test_nobody_else_sees_them(frames: httpx2.AsyncClient) -> None:
     assert missing.status_code == 404
 
 
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl", "json", "parquet", "arrow"])
+async def test_rows_come_change_and_go(frames: httpx2.AsyncClient, kind: str) -> None:
+    name = f"edited.{kind}"
+    await add(frames, name, in_format(kind, [{"a": "1", "b": "x"}, {"a": "2", "b": "y"}]))
+    address = f"{REPO}/workspaces/w2/data_frames"
+    begun = {"workspace_id": "w2", "branch_name": "main"}
+    await frames.put(f"{REPO}/workspaces", json=begun)
+    first, second = data(await page(frames, f"{address}/resource/{name}"))
+
+    added = await frames.post(f"{address}/rows/resource/{name}", json={"data": {"b": "z"}})
+    assert added.status_code == 200, added.text
+    third = added.json()["row_id"]
+    empty = "" if kind in {"csv", "tsv"} else None
+    assert data(added.json()) == [{"a": empty, "b": "z", "_oxen_id": third}]
+    assert added.json()["row_index"] == 2
+
+    gone = await frames.delete(f"{address}/rows/{first['_oxen_id']}/resource/{name}")
+    assert data(gone.json()) == [first]
+    for cells in ({"a": "3"}, {"b": 'ü, "q"', "_oxen_id": "not kept"}):
+        changed = await frames.put(f"{address}/rows/{third}/resource/{name}", json=cells)
+        assert changed.json()["row_id"] == third, changed.text
+    last = {"a": "3", "b": 'ü, "q"', "_oxen_id": third}
+    assert data(await page(frames, f"{address}/resource/{name}")) == [second, last]
+    assert data(await page(frames, f"{address}/rows/{third}/resource/{name}")) == [last]
+    sql = "SELECT * FROM df WHERE a = 3"
+    assert data(await page(frames, f"{address}/resource/{name}", sql=sql)) == [last]
+    again = await frames.delete(f"{address}/rows/{first['_oxen_id']}/resource/{name}")
+    assert again.status_code == 404
+
+    made = await frames.post(f"{REPO}/workspaces/w2/commit/main", json={"message": "edited"})
+    assert made.status_code == 200, made.text
+    committed = data(await page(frames, f"{REPO}/data_frames/main/{name}"))
+    assert committed == [{"a": "2", "b": "y"}, {"a": "3", "b": 'ü, "q"'}]
+    raw = (await frames.get(f"{REPO}/file/main/{name}")).content
+    assert b"_oxen" not in raw
+
+
+async def test_edits_are_forgotten(frames: httpx2.AsyncClient) -> None:
+    before = data(await page(frames, f"{DRAFT}/resource/none.csv"))
+    await frames.post(f"{DRAFT}/rows/resource/none.csv", json=[{"n": 1}, {"n": 2.5, "t": None}])
+    rows = data(await page(frames, f"{DRAFT}/resource/none.csv"))
+    assert [(row["n"], row["t"]) for row in rows] == [("1", ""), ("2.5", "")]
+    assert (await frames.delete(f"{DRAFT}/resource/none.csv")).status_code == 200
+    assert data(await page(frames, f"{DRAFT}/resource/none.csv")) == before == []
+
+
+async def test_a_file_that_is_sent_takes_the_place_of_edits(frames: httpx2.AsyncClient) -> None:
+    added = await frames.post(f"{DRAFT}/rows/resource/none.csv", json={"n": "1"})
+    await frames.post(f"{REPO}/workspaces/w1/files", files={"file": ("none.csv", b"n,t\n8,9\n")})
+    [row] = data(await page(frames, f"{DRAFT}/resource/none.csv"))
+    assert row["n"] == "8"
+    assert row["_oxen_id"] != added.json()["row_id"]
+    old = await frames.get(f"{DRAFT}/rows/{added.json()['row_id']}/resource/none.csv")
+    assert old.status_code == 404
+
+
+async def test_edits_at_once_are_all_kept(frames: httpx2.AsyncClient) -> None:
+    async def add_one(number: int) -> str:
+        answer = await frames.post(f"{DRAFT}/rows/resource/none.csv", json={"n": number})
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["row_id"])
+
+    ids = await asyncio.gather(*(add_one(it) for it in range(8)))
+    rows = data(await page(frames, f"{DRAFT}/resource/none.csv"))
+    assert {row["_oxen_id"]: row["n"] for row in rows} == {
+        row_id: str(number) for number, row_id in enumerate(ids)
+    }
+
+
+async def test_edits_of_several_servers_are_all_kept(
+    frames: httpx2.AsyncClient, services: Services
+) -> None:
+    caller = await services.keys.authenticate(KEY, "oxen")
+    repo = await services.repositories.open(caller, "ns/frames", write=True)
+    others = [Frames(services.store) for _ in range(3)]
+    await asyncio.gather(
+        *(
+            other.edit(repo, "w1", "none.csv", lambda _, it=it: Edit(added=[{"n": str(it)}]))
+            for it, other in enumerate(others)
+        )
+    )
+    rows = data(await page(frames, f"{DRAFT}/resource/none.csv"))
+    assert sorted(row["n"] for row in rows) == ["0", "1", "2"]
+
+
+async def test_a_column_is_added(frames: httpx2.AsyncClient) -> None:
+    address = f"{DRAFT}/columns/resource/none.csv"
+    await frames.post(f"{DRAFT}/rows/resource/none.csv", json={"n": 1})
+    added = await frames.post(address, json={"name": "new", "data_type": "f64"})
+    assert added.status_code == 200, added.text
+    [row] = data(await page(frames, f"{DRAFT}/resource/none.csv"))
+    assert (row["n"], row["new"]) == ("1", "")
+    for wrong in ({"name": "n", "data_type": "str"}, {"name": "x", "data_type": "blob"}, {}):
+        refused = await frames.post(address, json=wrong)
+        assert refused.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "told"),
+    [
+        ("POST", "rows/resource/rows.jsonl", b'{"x": 1}', 400, "no column 'x' (columns: i, e, s)"),
+        ("POST", "rows/resource/rows.jsonl", b"[]", 400, "a row is an object"),
+        ("POST", "rows/resource/rows.jsonl", b'[{"i": 1}, 5]', 400, "a row is an object"),
+        ("POST", "rows/resource/rows.jsonl", b"{", 400, ""),
+        ("POST", "rows/resource/no.csv", b'{"x": 1}', 404, "no file"),
+        ("POST", "rows/resource/x.txt", b'{"x": 1}', 400, "no file of rows"),
+        ("PUT", "rows/nonsense/resource/rows.jsonl", b'{"i": 1}', 404, "no row 'nonsense'"),
+        ("PUT", "rows/nonsense/resource/rows.jsonl", b'[{"i": 1}, {}]', 400, "one row"),
+        ("DELETE", "rows/nonsense/resource/rows.jsonl", b"", 404, "no row 'nonsense'"),
+    ],
+)
+async def test_what_cannot_be_edited(
+    frames: httpx2.AsyncClient, method: str, path: str, body: bytes, status: int, told: str
+) -> None:
+    answer = await frames.request(method, f"{DRAFT}/{path}", content=body)
+    assert answer.status_code == status, answer.text
+    assert told in answer.json()["status_description"]
+    changes = await page(frames, f"{REPO}/workspaces/w1/changes")
+    assert changes["staged"]["modified_files"]["entries"] == []
+
+
+async def test_readers_do_not_edit(frames: httpx2.AsyncClient, services: Services) -> None:
+    caller = await services.keys.authenticate(KEY, "oxen")
+    _, secret = await services.keys.create(caller, name="reader", role=Role.READER)
+    headers = {"Authorization": f"Bearer {secret}"}
+    read = await frames.get(f"{DRAFT}/resource/rows.jsonl", headers=headers)
+    assert read.status_code == 200
+    refused = await frames.post(f"{DRAFT}/rows/resource/rows.jsonl", json={}, headers=headers)
+    assert refused.status_code == 403
+
+
+async def add(client: httpx2.AsyncClient, name: str, content: bytes) -> None:
+    answer = await client.put(f"{REPO}/file/main", files={"file": (name, content)})
+    assert answer.status_code == 200, answer.text
+
+
+def in_format(kind: str, rows: list[dict[str, str]]) -> bytes:
+    """Rows as a file."""
+    table = pa.Table.from_pylist(rows)
+    written = io.BytesIO()
+    if kind == "parquet":
+        pq.write_table(table, written)
+    elif kind == "arrow":
+        with pa.ipc.new_file(written, table.schema) as file:
+            file.write_table(table)
+    elif kind in {"json", "jsonl"}:
+        lines = [json.dumps(row) for row in rows]
+        return ("[" + ",".join(lines) + "]" if kind == "json" else "\n".join(lines)).encode()
+    else:
+        mark = "\t" if kind == "tsv" else ","
+        lines = [mark.join(rows[0]), *(mark.join(row.values()) for row in rows)]
+        return "\n".join(lines).encode()
+    return written.getvalue()
+
+
 def test_the_client_reads(server: Server) -> None:
     told = server.run_client(
         """
@@ -220,3 +384,63 @@ def test_the_client_reads(server: Server) -> None:
     assert told["part"] == [{"t": "one"}, {"t": "two"}]
     assert "(columns: n, t, _oxen_id)" in told["bad"]
     assert "list_cosine_similarity" in told["index"]
+
+
+def test_the_client_edits(server: Server) -> None:
+    told = server.run_client(
+        """
+        r = made("ns/editing", data__csv="n,t\\n1,one\\n2,two\\n010,ten\\n")
+        df = oxen.DataFrame("ns/editing", "data.csv", host=HOST, scheme="http")
+        first = df.list_page(1)[0]["_oxen_id"]
+        new = df.insert_row({"t": "a, b", "n": 7})
+        told(inserted=df.get_row_by_id(new), size=df.size())
+        told(updated=df.update_row(new, {"t": "c"}), again=df.update_row(new, {"n": None}))
+        df.delete_row(first)
+        told(rows=df.list_page(1), size_after=df.size())
+        df.add_column("more", "str")
+        told(columns=[it.name for it in df.get_columns()])
+        df.update_row(new, {"more": "x"})
+        df.commit("edited rows")
+        told(text=r.get_file("data.csv").decode(), log=[it.message for it in r.log()])
+
+        df = oxen.DataFrame(r, "data.csv")
+        df.delete_row(df.list_page(1)[0]["_oxen_id"])
+        df.restore()
+        told(restored=len(df.list_page(1)))
+        try:
+            df.insert_row({"nope": 1})
+        except Exception as error:
+            told(error=str(error))
+
+        logs = oxen.DataFrame(r, "logs/prompts.jsonl")
+        row = logs.insert_row({"prompt": "p", "n": 1})
+        logs.insert_row({"prompt": "q", "n": 2})
+        told(logs=logs.list_page(1), log_row=logs.get_row_by_id(row))
+        logs.commit("a row more")
+        told(lines=r.get_file("logs/prompts.jsonl").decode())
+
+        (HERE / "odd.jsonl").write_text('{"a,b": 1, "c": [1], "d": {}, "e": null}')
+        r.upload(str(HERE / "odd.jsonl"), "odd")
+        odd = oxen.DataFrame(r, "odd.jsonl")
+        odd_row = odd.insert_row({"a,b": 2, "d": {"x": [1]}})
+        odd.delete_row(odd_row)
+        told(odd=odd.size())
+        """
+    )
+    new = told["inserted"]["_oxen_id"]
+    assert told["inserted"] == {"n": "7", "t": "a, b", "_oxen_id": new}
+    assert told["size"] == [3, 4]
+    assert told["updated"] == [{"n": "7", "t": "c", "_oxen_id": new}]
+    assert told["again"] == [{"n": "", "t": "c", "_oxen_id": new}]
+    assert [row["t"] for row in told["rows"]] == ["two", "ten", "c"]
+    assert told["rows"][2]["_oxen_id"] == new
+    assert told["size_after"] == [3, 3]
+    assert told["columns"] == ["n", "t", "more", "_oxen_id"]
+    assert told["text"] == "n,t,more\n2,two,\n010,ten,\n,c,x\n"
+    assert told["log"][0] == "edited rows"
+    assert told["restored"] == 3
+    assert "no column 'nope' (columns: n, t, more)" in told["error"]
+    assert [row["prompt"] for row in told["logs"]] == ["p", "q"]
+    assert told["log_row"]["prompt"] == "p"
+    assert told["lines"] == '{"prompt":"p","n":1}\n{"prompt":"q","n":2}\n'
+    assert told["odd"] == [5, 1]

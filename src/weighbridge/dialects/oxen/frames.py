@@ -11,9 +11,10 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
+from weighbridge.datasets.columns import HIDDEN
 from weighbridge.datasets.rows import Row
 from weighbridge.dialects.oxen import wire
-from weighbridge.dialects.oxen.answers import success
+from weighbridge.dialects.oxen.answers import FOUND, success
 from weighbridge.dialects.oxen.errors import NotSupported
 from weighbridge.errors import Invalid
 from weighbridge.services.frames import Frame, Frames, chosen
@@ -112,6 +113,65 @@ _STARTS = (
     ("large_binary", "str"),
     ("dictionary<values=string", "str"),
 )
+
+
+def arrow_type(dtype: str) -> str:
+    """A type in the client's words in those of arrow; as it is where that is none."""
+    return _ARROW.get(dtype, dtype)
+
+
+_ARROW = {word: kind for kind, word in reversed(_DTYPES.items())} | {
+    "str": "string",
+    "f32": "float",
+    "float": "float",
+    "int": "int32",
+    "date": "date32",
+}
+
+
+def given_rows(body: object, frame: Frame) -> list[Row]:
+    """The rows of a request: one object or many, by themselves or as `data`, without the columns
+    that are the vendor's own.
+
+    Raises:
+        Invalid: there are none.
+    """
+    if isinstance(body, dict) and body.keys() == {"data"} and "data" not in frame.columns:
+        body = body["data"]
+    rows: list[Any] = body if isinstance(body, list) else [body]
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise Invalid("a row is an object, column → value")
+    return [
+        {name: cell for name, cell in row.items() if not name.startswith(HIDDEN)} for row in rows
+    ]
+
+
+async def some_rows(
+    frames: Frames, frame: Frame, start: int, count: int, **fields: Any
+) -> Response:
+    """A few rows with their ids as an answer, as to an edit of them.
+
+    Args:
+        fields: what stands beside them.
+    """
+    rows = await frames.rows(frame, start, start + count)
+    columns, named = with_ids(frame, frame.columns, rows, start)
+    # The client picks columns by a list with commas in between, and dies of one that has a comma.
+    columns = {name: kind for name, kind in columns.items() if "," not in name}
+    one = len(named) == 1
+    return success(
+        fields.pop("message", FOUND),
+        **{
+            "data_frame": views(frame, columns, named, len(named), Wanted(page_size=max(1, count))),
+            "diff": None,
+            "commit": None,
+            "derived_resource": None,
+            "resource": None,
+            "row_id": named[0][ROW_ID] if one else None,
+            "row_index": start if one else None,
+            **fields,
+        },
+    )
 
 
 async def page(frames: Frames, frame: Frame, wanted: Wanted, *, ids: bool) -> dict[str, Any]:

@@ -1,17 +1,21 @@
-"""Data frames: pages and queries, of files at a revision and of files in a workspace."""
+"""Data frames: pages and queries, of files at a revision and in a workspace; and edits."""
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 
+from weighbridge.core.versions import checked_path
+from weighbridge.datasets.editing import Edit
 from weighbridge.dialects import shared
 from weighbridge.dialects.oxen import frames as shown
 from weighbridge.dialects.oxen import wire
-from weighbridge.dialects.oxen.access import RepoToRead, ServicesHere
-from weighbridge.dialects.oxen.answers import UPDATED, success
+from weighbridge.dialects.oxen.access import RepoToRead, RepoToWrite, ServicesHere
+from weighbridge.dialects.oxen.answers import CREATED, DELETED, UPDATED, success
 from weighbridge.dialects.oxen.errors import NotSupported, parsed
 from weighbridge.dialects.oxen.frames import WantedHere
 from weighbridge.dialects.oxen.routes.files import stream
+from weighbridge.errors import Invalid
+from weighbridge.services.frames import Frame
 
 router = APIRouter(prefix="/repos/{namespace}/{repository}")
 
@@ -24,7 +28,15 @@ class Indexing(BaseModel):
     is_indexed: bool
 
 
+class NewColumn(BaseModel):
+    """A column that is to be added."""
+
+    name: str
+    data_type: str
+
+
 _INDEXING = TypeAdapter(Indexing)
+_COLUMN = TypeAdapter(NewColumn)
 
 
 @router.get("/data_frames/{resource:path}")
@@ -98,18 +110,8 @@ async def get_row(
 ) -> Response:
     """One row, by its id."""
     frame = await services.frames.in_draft(repo, workspace_id, path)
-    position = await services.frames.position_of(frame, row_id)
-    rows = await services.frames.rows(frame, position, position + 1)
-    columns, rows = shown.with_ids(frame, frame.columns, rows, position)
-    return success(
-        data_frame=shown.views(frame, columns, rows, len(rows), shown.Wanted()),
-        diff=None,
-        commit=None,
-        derived_resource=None,
-        resource=None,
-        row_id=row_id,
-        row_index=position,
-    )
+    position = services.frames.position_of(frame, row_id)
+    return await shown.some_rows(services.frames, frame, position, 1)
 
 
 @router.get(_IN_WORKSPACE + "/embeddings/columns/{path:path}")
@@ -119,6 +121,86 @@ async def list_embeddings(
     """The columns whose neighbours are indexed: none are."""
     await services.frames.in_draft(repo, workspace_id, path)
     return success(columns=[])
+
+
+# Edits, which stay in the workspace until it is committed
+
+
+@router.post(_IN_WORKSPACE + "/rows/resource/{path:path}")
+async def add_rows(
+    request: Request, services: ServicesHere, repo: RepoToWrite, workspace_id: str, path: str
+) -> Response:
+    """Add a row, or several, after the last."""
+    body = shared.parse_json(await request.body())
+    edited = await services.frames.edit(
+        repo, workspace_id, path, lambda frame: Edit(added=shown.given_rows(body, frame))
+    )
+    start = edited.before.shape.rows
+    count = edited.after.shape.rows - start
+    return await shown.some_rows(services.frames, edited.after, start, count, message=CREATED)
+
+
+@router.put(_IN_WORKSPACE + "/rows/{row_id}/resource/{path:path}")
+async def change_row(
+    request: Request,
+    services: ServicesHere,
+    repo: RepoToWrite,
+    workspace_id: str,
+    row_id: str,
+    path: str,
+) -> Response:
+    """Change cells of a row; its id stays."""
+    body = shared.parse_json(await request.body())
+
+    def plan(frame: Frame) -> Edit:
+        cells = shown.given_rows(body, frame)
+        if len(cells) != 1:
+            raise Invalid("one row is changed at a time")
+        return Edit(changed={services.frames.position_of(frame, row_id): cells[0]})
+
+    edited = await services.frames.edit(repo, workspace_id, path, plan)
+    position = services.frames.position_of(edited.after, row_id)
+    return await shown.some_rows(services.frames, edited.after, position, 1, message=UPDATED)
+
+
+@router.delete(_IN_WORKSPACE + "/rows/{row_id}/resource/{path:path}")
+async def remove_row(
+    services: ServicesHere, repo: RepoToWrite, workspace_id: str, row_id: str, path: str
+) -> Response:
+    """Remove a row; it is shown a last time."""
+
+    def plan(frame: Frame) -> Edit:
+        return Edit(removed=frozenset({services.frames.position_of(frame, row_id)}))
+
+    edited = await services.frames.edit(repo, workspace_id, path, plan)
+    position = services.frames.position_of(edited.before, row_id)
+    return await shown.some_rows(
+        services.frames,
+        edited.before,
+        position,
+        1,
+        message=DELETED,
+        row_id=None,
+        row_index=None,
+    )
+
+
+@router.post(_IN_WORKSPACE + "/columns/resource/{path:path}")
+async def add_column(
+    request: Request, services: ServicesHere, repo: RepoToWrite, workspace_id: str, path: str
+) -> Response:
+    """Add an empty column after the last."""
+    wanted = parsed(_COLUMN, shared.parse_json(await request.body()))
+    column = (wanted.name, shown.arrow_type(wanted.data_type))
+    edited = await services.frames.edit(repo, workspace_id, path, lambda _: Edit(column=column))
+    return await shown.some_rows(services.frames, edited.after, 0, 0, message=CREATED)
+
+
+@router.delete(_IN_WORKSPACE + "/resource/{path:path}")
+async def forget_edits(repo: RepoToWrite, workspace_id: str, path: str) -> Response:
+    """Have a file as it was when the workspace was begun."""
+    await repo.unstage(workspace_id, checked_path(path))
+    return success(DELETED)
 
 
 # What the vendor has and we do not
