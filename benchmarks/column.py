@@ -51,8 +51,9 @@ def column(folder: Path, rows: int = 1_000_000) -> None:
         print(
             f"column      {count:,} rows: {run.wall_s:.1f} s ({run.cpu_s:.1f} s of CPU), "
             f"{count / run.wall_s:,.0f} rows/s, {run.peak_mb:.0f} MiB; the bare loop: "
-            f"{loop.wall_s:.2f} s, {count / loop.wall_s:,.0f} rows/s, {loop.peak_mb:.0f} MiB; "
-            f"{run.wall_s / loop.wall_s:.1f} times as long"
+            f"{loop.wall_s:.2f} s ({loop.cpu_s:.2f} s of CPU), {count / loop.wall_s:,.0f} rows/s, "
+            f"{loop.peak_mb:.0f} MiB\n            {run.wall_s / loop.wall_s:.1f} times as long, "
+            f"{run.cpu_s / loop.cpu_s:.1f} times the CPU"
         )
     print(
         f"            peak memory at {rows:,} rows over that at {FEW:,}: "
