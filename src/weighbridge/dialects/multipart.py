@@ -3,13 +3,15 @@ with them."""
 
 import asyncio
 import errno
+import hashlib
+import math
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -42,22 +44,44 @@ class FormFile:
 
 @dataclass(slots=True)
 class Form:
-    """What a form held: its text fields, and its files in order."""
+    """What a form held.
 
-    fields: dict[str, str] = field(default_factory=dict)
+    Attributes:
+        texts: its text fields, as they were sent.
+        files: in order.
+    """
+
+    texts: dict[str, bytes] = field(default_factory=dict)
     files: list[FormFile] = field(default_factory=list)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The text fields; what is not UTF-8 in them is replaced."""
+        return {name: text.decode("utf-8", "replace") for name, text in self.texts.items()}
+
+
+Opening: TypeAlias = Callable[[Form, str], None]
+"""Looks at the name of a part that begins, beside what the form holds so far; may refuse it."""
 
 
 @asynccontextmanager
 async def receive_form(
-    request: Request, folder: Path, *, most_bytes: int, gzip: bool = False
+    request: Request,
+    folder: Path,
+    *,
+    most_bytes: int | None = None,
+    gzip: bool = False,
+    opening: Opening | None = None,
+    digest: "hashlib._Hash | None" = None,
 ) -> AsyncIterator[Form]:
     """A multipart form, its files in a folder of their own that is gone afterwards.
 
     Args:
         folder: where that folder is made.
-        most_bytes: of all files together, unpacked.
+        most_bytes: of all files together, unpacked; None: as many as the body may have.
         gzip: whether parts that say they are packed are unpacked.
+        opening: looks at each part before its bytes come.
+        digest: is updated with the bytes of all files.
 
     Raises:
         HTTPException: 415, the body says that it is something else.
@@ -72,7 +96,8 @@ async def receive_form(
         raise Unreadable("the Content-Type does not say where a part ends (`boundary=…`)")
     keep = await asyncio.to_thread(TemporaryDirectory, dir=folder, prefix=".upload-")
     try:
-        yield await _receive(request, _Parts(Path(keep.name), boundary, most_bytes, gzip))
+        parts = _Parts(Path(keep.name), boundary, most_bytes, gzip, opening, digest)
+        yield await _receive(request, parts)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise OutOfSpace("no room left on the disk for these files") from error
@@ -100,10 +125,20 @@ async def _receive(request: Request, parts: "_Parts") -> Form:
 class _Parts:
     """Takes the bytes of a form, and writes its files. Used by one thread at a time."""
 
-    def __init__(self, folder: Path, boundary: bytes, most_bytes: int, gzip: bool) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        boundary: bytes,
+        most_bytes: int | None,
+        gzip: bool,
+        opening: Opening | None,
+        digest: "hashlib._Hash | None",
+    ) -> None:
         self._folder = folder
-        self._left = most_bytes
+        self._left = math.inf if most_bytes is None else most_bytes
         self._gzip = gzip
+        self._opening = opening
+        self._digest = digest
         self._form = Form()
         self._count = 0
         self._headers: dict[bytes, bytes] = {}
@@ -162,6 +197,8 @@ class _Parts:
     def _open_part(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
         self._field = options.get(b"name", b"").decode("utf-8", "replace")
+        if self._opening is not None:
+            self._opening(self._form, self._field)
         name = options.get(b"filename")
         self._text.clear()
         if name is None:
@@ -196,6 +233,8 @@ class _Parts:
         if self._left < 0:
             raise TooLarge("the files are over the limit on uploads")
         if self._file is not None:
+            if self._digest is not None:
+                self._digest.update(data)
             self._file.write(data)
 
     def _end_part(self) -> None:
@@ -205,7 +244,7 @@ class _Parts:
             self._file.close()
             self._file = None
         elif self._field:
-            self._form.fields[self._field] = self._text.decode("utf-8", "replace")
+            self._form.texts[self._field] = bytes(self._text)
 
     def _end(self) -> None:
         self._ended = True

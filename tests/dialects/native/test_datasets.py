@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from typing import Any
 
 import httpx2
 import pyarrow as pa
@@ -243,3 +244,21 @@ async def test_an_evaluation_over_http_names_a_version_and_a_part_of_it(
     assert again.status_code == 201, again.text
     assert (again.json()["same_work"], again.json()["changed"]) == (True, [])
     assert again.json()["run"]["progress"]["total"] == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "field"),
+    [
+        ([("file", ("a.csv", b"x\n1\n")), ("file", ("b.csv", b"x\n1\n"))], "file"),
+        ([("file", ("a.csv", b"x\n1\n")), ("name", ("b.csv", b"x"))], "name"),
+        ([("file", ("a.csv", b"x\n1\n")), ("other", ("b.csv", b"x"))], "other"),
+        ([("name", (None, b"x")), ("name", (None, b"y"))], "name"),
+        ([("file", ("a.csv", b"x\n1\n")), ("name", (None, b"\xff"))], "name"),
+    ],
+)
+async def test_a_form_with_other_parts_is_refused_by_field(
+    client: httpx2.AsyncClient, files: list[Any], field: str
+) -> None:
+    answer = await client.post("/datasets", files=files)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == field
