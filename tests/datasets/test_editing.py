@@ -239,6 +239,22 @@ def test_a_column_that_cannot_be_is_refused(tmp_path: Path, column: tuple[str, s
         write_edited(source, shape, tmp_path / "b.csv", Edit(column=column))
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(
+    "cell", ["\r", "a\rb", "\n", "\r\n", '"', ",", "\t", ";", " ", "\ufeff", "\u2028"]
+)
+def test_cells_of_any_text_are_read_as_they_were_written(
+    tmp_path: Path, kind: str, cell: str
+) -> None:
+    source, target = tmp_path / f"a.{kind}", tmp_path / f"b.{kind}"
+    write(source, kind, [dict.fromkeys(NAMES, "x")])
+    shape = shape_of(source, source.name)
+    assert shape is not None
+    row = dict.fromkeys(NAMES, cell)
+    write_edited(source, shape, target, Edit(changed={0: row}, added=[row]))
+    assert list(rows_of(target, kind)) == [row, row]
+
+
 def test_cells_of_csv_stay_letter_for_letter(tmp_path: Path) -> None:
     source, target = tmp_path / "a.csv", tmp_path / "b.csv"
     source.write_text('n,t,_oxen_x\n007,"a, ""b""",x\n1.50,  c ,x\n')

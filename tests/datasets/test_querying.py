@@ -82,6 +82,16 @@ async def test_numbers_that_arithmetic_makes_are_numbers(ask: Ask) -> None:
     assert row == {"s": 26, "a": pytest.approx(26 / 3), "d": 1.5, "h": pytest.approx(1e30)}
 
 
+async def test_rows_are_found_by_how_near_their_embedding_is(ask: Ask) -> None:
+    lines = '{"i": 1, "embedding": [1.0, 0.0]}\n{"i": 2, "embedding": [0.1, 0.25]}\n'
+    sql = (
+        "SELECT i, list_cosine_similarity(embedding, [0.1, 0.2]) AS similarity FROM df "
+        "ORDER BY similarity DESC LIMIT 10"
+    )
+    found = await ask(sql, lines, "a.jsonl")
+    assert [(row["i"], round(row["similarity"], 3)) for row in found] == [(2, 0.997), (1, 0.447)]
+
+
 async def test_columns_of_one_name_are_told_apart(ask: Ask) -> None:
     assert await ask("SELECT 1 AS a, 2 AS a, 3 AS a_1") == [{"a": 1, "a_1": 2, "a_1_1": 3}]
 
@@ -293,7 +303,6 @@ async def test_no_query_tells_of_the_server(
     "sql",
     [
         "SELECT count(*) FROM range(1000000) a, range(1000000) b",
-        "WITH RECURSIVE t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t) SELECT count(*) FROM t",
         # One call that the engine never interrupts.
         "SELECT levenshtein(repeat('a', 300000), repeat('b', 300000))",
     ],
@@ -316,7 +325,6 @@ async def test_an_endless_query_is_ended(tmp_path: Path, sql: str) -> None:
     "sql",
     [
         "SELECT repeat('a', 3000000000) AS x",
-        "SELECT length(repeat('a', 2000000000)) AS x",
         "SELECT list(range) FROM range(200000000)",
         "SELECT string_agg(repeat('x', 1000000)) FROM range(10000)",
     ],
