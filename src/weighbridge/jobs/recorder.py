@@ -13,8 +13,9 @@ from weighbridge.core.shard import Shard
 from weighbridge.errors import Unavailable, WeighbridgeError
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import record_group
+from weighbridge.store.upsert import TOGETHER
 
-GROUP_ROWS = 250
+GROUP_ROWS = TOGETHER
 GROUP_SECONDS = 0.1
 MOST_UNSAVED = 500
 RETRY_S = 0.5
