@@ -203,17 +203,22 @@ class House:
 
 
 @asynccontextmanager
-async def open_app(folder: Path, database: Path, models: str = MODELS) -> AsyncIterator[Services]:
+async def open_app(
+    folder: Path, database: Path | None, models: str = MODELS, *, url: str | None = None
+) -> AsyncIterator[Services]:
     """The services of an installation with these models.
 
     Args:
-        database: SQLite at the newest schema, copied.
+        database: SQLite at the newest schema, copied. url: or PostgreSQL, also at the newest.
     """
-    (folder / "data").mkdir()
-    await asyncio.to_thread(shutil.copy, database, folder / "data")
+    (folder / "data").mkdir(exist_ok=True)
+    if database is not None:
+        await asyncio.to_thread(shutil.copy, database, folder / "data")
     config = folder / "models.toml"
     config.write_text(models)
-    settings = Settings(data=folder / "data", config=config, max_body_mb=1, max_upload_mb=2)
+    settings = Settings(
+        data=folder / "data", database_url=url, config=config, max_body_mb=1, max_upload_mb=2
+    )
     async with open_services(settings) as services:
         await services.keys.ensure_first_key(KEY)
         yield services

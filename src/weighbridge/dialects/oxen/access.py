@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from weighbridge.core.caller import Caller
 from weighbridge.core.versions import Signature
 from weighbridge.dialects import shared
+from weighbridge.errors import NotFound
 from weighbridge.versions.base import Repo
 from weighbridge.wiring import Services
 
@@ -18,6 +19,8 @@ NOBODY = Signature("weighbridge", "weighbridge@localhost")
 
 
 async def _services(request: Request) -> Services:
+    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+        raise NotFound("there is nothing at this address: it holds a NUL character")
     services: Services = request.app.state.services
     return services
 
