@@ -126,6 +126,26 @@ def test_branches_differ_and_are_merged(anywhere: Cli, folder: Path) -> None:
     assert "exp/one" not in good(anywhere("repos", "branches", "ns/r"))
 
 
+def test_rows_of_one_file_are_compared_by_key(anywhere: Cli, folder: Path) -> None:
+    good(anywhere("repos", "put", "ns/r:q.csv", "questions.csv"))
+    good(anywhere("repos", "branch", "ns/r", "next"))
+    lines_ = (folder / "questions.csv").read_text().splitlines()
+    country, rest = lines_[1].split(",", 1)
+    changed = [lines_[0], f"{country},X{rest}", *lines_[:1:-1]]
+    (folder / "questions.csv").write_text("\n".join(changed) + "\n")
+    good(anywhere("repos", "put", "ns/r@next:q.csv", "questions.csv"))
+    said = anywhere("repos", "diff", "ns/r:q.csv", "next", "--key", lines_[0].split(",")[0])
+    assert "0 added, 0 removed, 1 changed, 2 the same" in said.err
+    assert f"X{rest.split(',')[0]}" in good(said)
+    whole = lines(good(anywhere("repos", "diff", "ns/r:q.csv", "next", "--rows", "--json")))
+    assert whole[0]["rows"]["align"] == "position"
+    (folder / "a.txt").write_text("one\n")
+    good(anywhere("repos", "put", "ns/r:a.txt", "a.txt"))
+    assert good(anywhere("repos", "diff", "ns/r@next:a.txt", "main", "--rows")) == "+ one\n"
+    assert anywhere("repos", "diff", "ns/r", "next", "--rows").code == 2
+    assert anywhere("repos", "diff", "ns/r:q.csv", "next", "--key", "none").code != 0
+
+
 def test_a_merge_of_a_file_that_both_changed_is_refused(anywhere: Cli, folder: Path) -> None:
     good(anywhere("repos", "put", "ns/r", "questions.csv"))
     good(anywhere("repos", "branch", "ns/r", "next"))

@@ -87,12 +87,15 @@ def test_branches_differ_and_are_merged(filled: Client) -> None:
     begun = repositories.create_branch(REPO, "exp/one")
     assert {branch.name for branch in repositories.branches(REPO)} == {"main", "exp/one"}
     with pytest.raises(Conflict):
-        repositories.put(REPO, "x.txt", b"1", branch="exp/one", expected="0" * 32)
+        repositories.put(REPO, "x.txt", b"1", branch="exp/one", expected="f" * 32)
     more = CSV + b"Spain,Madrid\n"
     repositories.put(REPO, "data/q.csv", more, branch="exp/one", expected=begun.commit_id)
     [change] = repositories.changes(REPO, "main", "exp/one")
     assert change.frame is not None
     assert (change.frame.rows_before, change.frame.rows_after) == (3, 4)
+    found = repositories.difference(REPO, "main", "exp/one", "data/q.csv", keys=["country"])
+    assert found.rows is not None
+    assert [row.key for row in found.rows.added_rows] == [{"country": "Spain"}]
     assert repositories.merge_plan(REPO, "main", "exp/one").files_set == ["data/q.csv"]
     assert repositories.merge(REPO, "main", "exp/one").changed
     assert repositories.read(REPO, "data/q.csv") == more

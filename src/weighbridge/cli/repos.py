@@ -12,6 +12,7 @@ import click
 from pydantic import BaseModel
 
 from weighbridge.cli.console import add_row, output, table
+from weighbridge.cli.differences import print_difference
 from weighbridge.cli.options import Address, with_server, with_settings
 from weighbridge.cli.places import ANYTHING, AT, FILE, REPOSITORY, Place
 from weighbridge.cli.remote import connect
@@ -347,17 +348,41 @@ def rm(
 @repos.command("diff")
 @click.argument("place", metavar="PLACE", type=ANYTHING)
 @click.argument("head", metavar="REVISION")
+@click.option("--rows", is_flag=True, help="Show what differs in the one file that PLACE names.")
+@click.option(
+    "--key", "keys", multiple=True, metavar="COLUMN", help="Says which row is which; with --rows."
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(0, 1_000),
+    default=20,
+    show_default=True,
+    help="So many rows that came, went and changed are shown.",
+)
 @_as_json
 @with_settings()
 @with_server
 def diff(
-    *, settings: Settings, address: Address | None, place: Place, head: str, as_json: bool
+    *,
+    settings: Settings,
+    address: Address | None,
+    place: Place,
+    head: str,
+    rows: bool,
+    keys: tuple[str, ...],
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List the files that are other at REVISION than at PLACE.
 
     Of files of rows with the rows before and after, and the columns that came, went or have another
-    type.
+    type. With --rows, or a --key, the rows of one file are compared, by position or by key columns;
+    the lines, if it is another text.
     """
+    if rows or keys:
+        if not place.path:
+            raise click.UsageError("--rows compares one file: name it, REPOSITORY@REVISION:PATH")
+        return _show_difference(settings, address, place, head, keys, limit, as_json=as_json)
 
     async def work(repositories: Repositories) -> list[wire.FileChange]:
         return [
@@ -372,17 +397,39 @@ def diff(
         return _print_json(found)
     if not found:
         return click.echo(f"nothing differs between {place.revision} and {head}", err=True)
-    rows = table("", "path", "size", "rows", "columns", numbers=("size", "rows"))
+    shown = table("", "path", "size", "rows", "columns", numbers=("size", "rows"))
     for one in found:
         add_row(
-            rows,
+            shown,
             one.how.value,
             printable(one.path, 80),
             _from_to(one.size_before, one.size_after),
             _from_to(one.frame.rows_before, one.frame.rows_after) if one.frame else "",
             _columns(one.frame) if one.frame else "",
         )
-    return output().print(rows)
+    return output().print(shown)
+
+
+def _show_difference(
+    settings: Settings,
+    address: Address | None,
+    place: Place,
+    head: str,
+    keys: tuple[str, ...],
+    limit: int,
+    *,
+    as_json: bool,
+) -> None:
+    async def work(repositories: Repositories) -> wire.FileDifference:
+        return await repositories.difference(
+            place.repository, place.revision, head, place.path, keys=keys, limit=limit
+        )
+
+    found = with_repositories(settings, address, work)
+    if as_json:
+        _print_json([found])
+    else:
+        print_difference(found)
 
 
 @repos.command("merge")

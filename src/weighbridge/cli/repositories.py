@@ -3,7 +3,7 @@
 import asyncio
 import builtins
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol, TypeVar
@@ -82,6 +82,12 @@ class Repositories(Protocol):
         self, address: str, base: str, head: str, *, path: str = ""
     ) -> AsyncIterator[wire.FileChange]:
         """The files that differ."""
+        ...
+
+    async def difference(
+        self, address: str, base: str, head: str, path: str, *, keys: Sequence[str], limit: int
+    ) -> wire.FileDifference:
+        """How one file differs."""
         ...
 
     async def merge_plan(self, address: str, base: str, head: str) -> wire.MergePlan:
@@ -194,6 +200,17 @@ class LocalRepositories:
         before, after = await repo.commit_at(base), await repo.commit_at(head)
         for view in await browsing.differences(repo, before, after, path):
             yield translate.from_change(view)
+
+    async def difference(
+        self, address: str, base: str, head: str, path: str, *, keys: Sequence[str], limit: int
+    ) -> wire.FileDifference:
+        """As the protocol says."""
+        repo = await self._open(address)
+        before, after = await repo.commit_at(base), await repo.commit_at(head)
+        found = await self._services.differences.of_file(
+            repo, before, after, path, keys=keys, limit=limit
+        )
+        return translate.from_difference(path, found)
 
     async def merge_plan(self, address: str, base: str, head: str) -> wire.MergePlan:
         """As the protocol says."""

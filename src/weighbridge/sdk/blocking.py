@@ -359,6 +359,22 @@ class Repositories:
         """The files that differ between two revisions, by path."""
         return self._client.each(self._async.changes(address, base, head, path=path))
 
+    def difference(
+        self,
+        address: str,
+        base: str,
+        head: str,
+        path: str,
+        *,
+        keys: Sequence[str] = (),
+        start: int = 0,
+        limit: int = 100,
+    ) -> versioned.FileDifference:
+        """As `AsyncRepositories.difference`."""
+        return self._client.wait(
+            self._async.difference(address, base, head, path, keys=keys, start=start, limit=limit)
+        )
+
     def merge_plan(self, address: str, base: str, head: str) -> versioned.MergePlan:
         """What merging `head` into the branch `base` would do."""
         return self._client.wait(self._async.merge_plan(address, base, head))

@@ -2,7 +2,7 @@
 
 import asyncio
 import builtins
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
@@ -199,6 +199,34 @@ class AsyncRepositories:
         params = {"base": base, "head": head, "path": path}
         async for item in self._connect().items(_at(address, "changes"), params):
             yield wire.FileChange.model_validate(item)
+
+    async def difference(
+        self,
+        address: str,
+        base: str,
+        head: str,
+        path: str,
+        *,
+        keys: Sequence[str] = (),
+        start: int = 0,
+        limit: int = 100,
+    ) -> wire.FileDifference:
+        """How one file differs between two revisions: row by row, by key columns or by position, or
+        line by line.
+
+        Args:
+            start, limit: which of the rows of each kind are told; the counts are of all.
+        """
+        params = {
+            "base": base,
+            "head": head,
+            "path": path,
+            "key": list(keys),
+            "start": start,
+            "limit": limit,
+        }
+        answer = await self._connect().json("GET", _at(address, "changes/file"), params=params)
+        return wire.FileDifference.model_validate(answer)
 
     async def merge_plan(self, address: str, base: str, head: str) -> wire.MergePlan:
         """What merging `head` into the branch `base` would do."""

@@ -43,6 +43,7 @@ EXPECTED = {
     "/repositories/{namespace}/{repository}/entries": {"get"},
     "/repositories/{namespace}/{repository}/content": {"get", "put", "delete"},
     "/repositories/{namespace}/{repository}/changes": {"get"},
+    "/repositories/{namespace}/{repository}/changes/file": {"get"},
     "/evaluations": {"get", "post"},
     "/evaluations/{evaluation_id}": {"get"},
     "/runs": {"get"},

@@ -251,6 +251,47 @@ async def test_changes_tell_rows_and_columns_of_files_of_rows(
     assert [it["path"] for it in below] == ["data/q.csv"]
 
 
+async def test_one_file_is_compared_row_by_row_or_line_by_line(
+    client: httpx2.AsyncClient, repo: str
+) -> None:
+    await client.post(f"{repo}/branches", json={"name": "next"})
+    await put(client, "t.csv", b"id,v\na,1\nb,2\nc,3\n")
+    await put(client, "t.csv", b"id,v,w\nc,3,x\na,9,x\nd,4,x\n", branch="next")
+    await put(client, "README.md", b"# other\n", branch="next")
+
+    async def compared(**query: Any) -> dict[str, Any]:
+        params = {"base": "main", "head": "next", **query}
+        answer = await client.get(f"{repo}/changes/file", params=params)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    found = await compared(path="t.csv", key="id")
+    rows = found["rows"]
+    assert (found["how"], rows["align"], rows["keys"]) == ("changed", "key", ["id"])
+    assert [rows[kind] for kind in ("added", "removed", "changed", "same")] == [1, 1, 1, 1]
+    assert rows["frame"]["columns_added"] == {"w": "string"}
+    [changed] = rows["changed_rows"]
+    assert (changed["key"], changed["columns"]) == ({"id": "a"}, ["v"])
+    assert (changed["before"]["v"], changed["after"]["v"]) == ("1", "9")
+    assert rows["added_rows"][0]["after"]["id"] == "d"
+    by_position = await compared(path="t.csv")
+    assert by_position["rows"]["changed"] == 3
+    assert by_position["rows"]["align"] == "position"
+    none_shown = await compared(path="t.csv", key="id", limit=0)
+    assert (none_shown["rows"]["changed"], none_shown["rows"]["changed_rows"]) == (1, [])
+    text = await compared(path="README.md")
+    assert {"how": "added", "text": "# other"} in text["lines"]
+    for query, status in (
+        ({"path": "none.csv"}, 404),
+        ({"path": "t.csv", "key": "nothing"}, 422),
+        ({"path": "t.csv", "align": "luck"}, 422),
+    ):
+        params = {"base": "main", "head": "next", **query}
+        answer = await client.get(f"{repo}/changes/file", params=params)
+        assert answer.status_code == status, answer.text
+
+
 async def test_a_merge_is_planned_made_and_refused_where_both_changed_a_file(
     client: httpx2.AsyncClient, repo: str
 ) -> None:

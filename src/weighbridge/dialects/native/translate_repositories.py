@@ -1,5 +1,11 @@
 """Versioned data as our API shows it. Pure, and without a web framework: the CLI uses it too."""
 
+from weighbridge.core.differences import (
+    FileDifference,
+    FrameDifference,
+    RowChange,
+    column_changes,
+)
 from weighbridge.core.versions import Branch, Commit, FrameShape, MergePlan, Repository
 from weighbridge.dialects.native import wire_repositories as wire
 from weighbridge.services.browsing import ChangeView, EntryView
@@ -64,19 +70,56 @@ def from_change(view: ChangeView) -> wire.FileChange:
     )
 
 
+def from_difference(path: str, it: FileDifference) -> wire.FileDifference:
+    """How one file differs."""
+    return wire.FileDifference(
+        path=path,
+        how=it.how,
+        size_before=it.before.size if it.before else None,
+        size_after=it.after.size if it.after else None,
+        rows=None if it.rows is None else _rows_change(it.rows),
+        lines=None
+        if it.lines is None
+        else [wire.LineChange(how=line.how, text=line.text) for line in it.lines],
+    )
+
+
+def _rows_change(it: FrameDifference) -> wire.RowsChange:
+    return wire.RowsChange(
+        frame=_frame_change(it.before, it.after),
+        align=it.align,
+        keys=list(it.keys),
+        added=it.added,
+        removed=it.removed,
+        changed=it.changed,
+        same=it.same,
+        start=it.start,
+        added_rows=[_row_change(row) for row in it.added_rows],
+        removed_rows=[_row_change(row) for row in it.removed_rows],
+        changed_rows=[_row_change(row) for row in it.changed_rows],
+    )
+
+
+def _row_change(it: RowChange) -> wire.RowChange:
+    return wire.RowChange(
+        how=it.how,
+        key=dict(it.key),
+        position_before=it.before_at,
+        position_after=it.after_at,
+        before=None if it.before is None else dict(it.before),
+        after=None if it.after is None else dict(it.after),
+        columns=list(it.columns),
+    )
+
+
 def _frame_change(before: FrameShape | None, after: FrameShape | None) -> wire.FrameChange:
-    old = dict(before.columns) if before else {}
-    new = dict(after.columns) if after else {}
+    columns = column_changes(before, after)
     return wire.FrameChange(
         rows_before=before.rows if before else 0,
         rows_after=after.rows if after else 0,
-        columns_added={name: kind for name, kind in new.items() if name not in old},
-        columns_removed={name: kind for name, kind in old.items() if name not in new},
-        columns_retyped={
-            name: [old[name], kind]
-            for name, kind in new.items()
-            if name in old and old[name] != kind
-        },
+        columns_added=dict(columns.added),
+        columns_removed=dict(columns.removed),
+        columns_retyped={name: list(kinds) for name, kinds in columns.retyped.items()},
     )
 
 

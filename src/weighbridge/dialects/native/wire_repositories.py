@@ -4,8 +4,9 @@ SDK use it."""
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
+from weighbridge.core.differences import Alignment
 from weighbridge.core.inference import InferenceState
 from weighbridge.core.run import RunState
 from weighbridge.core.versions import MAIN, Kind, Moved
@@ -14,7 +15,7 @@ from weighbridge.dialects.native.wire import PageQuery, Received, Sent, Text
 Revision = Annotated[Text, Field(min_length=1, max_length=200)]
 BranchName = Annotated[Text, Field(min_length=1, max_length=200)]
 FilePath = Annotated[Text, Field(min_length=1, max_length=1_000)]
-CommitId = Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+CommitId = Annotated[str, Field(pattern="^[1-9a-f][0-9a-f]{23,31}$")]
 Message = Annotated[Text, Field(min_length=1, max_length=10_000)]
 
 
@@ -115,6 +116,53 @@ class FileChange(Sent):
     size_before: int | None = Field(description="In bytes; null: it was not there.")
     size_after: int | None = Field(description="In bytes; null: it is not there any more.")
     frame: FrameChange | None = Field(description="Of a file of rows.")
+
+
+class RowChange(Sent):
+    """A row that differs."""
+
+    how: Moved
+    key: dict[str, JsonValue] = Field(description="Of the key columns; empty unless by key.")
+    position_before: int | None = Field(description="Counted from 0; null: it was not there.")
+    position_after: int | None
+    before: dict[str, JsonValue] | None = Field(description="The whole row.")
+    after: dict[str, JsonValue] | None
+    columns: list[str] = Field(description="Those on both sides whose values differ.")
+
+
+class RowsChange(Sent):
+    """How the rows of a file differ. The counts are of the whole files; of each kind of row there
+    is a page."""
+
+    frame: FrameChange
+    align: Alignment = Field(description="How rows were brought together.")
+    keys: list[str]
+    added: int
+    removed: int
+    changed: int
+    same: int
+    start: int
+    added_rows: list[RowChange]
+    removed_rows: list[RowChange]
+    changed_rows: list[RowChange]
+
+
+class LineChange(Sent):
+    """A line that differs (`added`, `removed`), or stands beside one (null)."""
+
+    how: Moved | None
+    text: str
+
+
+class FileDifference(Sent):
+    """How one file differs between two revisions."""
+
+    path: str
+    how: Moved | None = Field(description="null: it is the same.")
+    size_before: int | None
+    size_after: int | None
+    rows: RowsChange | None = Field(description="Of files of rows.")
+    lines: list[LineChange] | None = Field(description="Of other texts.")
 
 
 class MergePlan(Sent):
@@ -231,6 +279,22 @@ class ChangesQuery(PageQuery):
     base: Revision = Field(description="The branch or commit before.")
     head: Revision = Field(description="The branch or commit after.")
     path: Text = Field("", max_length=1_000, description="Only at and below it.")
+
+
+class DifferenceQuery(Received):
+    """Which file is compared, and how its rows are brought together."""
+
+    base: Revision = Field(description="The branch or commit before.")
+    head: Revision = Field(description="The branch or commit after.")
+    path: FilePath = Field(description="Of the file.")
+    key: list[Text] = Field(
+        default_factory=list, max_length=20, description="Columns that say which row is which."
+    )
+    align: Alignment | None = Field(
+        None, description="By `key` where one is given, else by `position`, unless said here."
+    )
+    start: int = Field(0, ge=0, le=10**12, description="The first row of each kind that is shown.")
+    limit: int = Field(100, ge=0, le=1_000, description="So many rows of each kind.")
 
 
 class MergeQuery(Received):

@@ -193,6 +193,25 @@ async def list_changes(repo: RepoToRead, query: Annotated[sent.ChangesQuery, Que
     )
 
 
+@router.get("/changes/file", response_model=sent.FileDifference, responses=READ)
+async def get_difference(
+    services: ServicesHere, repo: RepoToRead, query: Annotated[sent.DifferenceQuery, Query()]
+) -> Response:
+    """How one file differs between two revisions: row by row for files of rows, brought together by
+    key columns, by position or by content; line by line for other texts."""
+    found = await services.differences.of_file(
+        repo,
+        await repo.commit_at(query.base),
+        await repo.commit_at(query.head),
+        query.path,
+        align=query.align,
+        keys=query.key,
+        start=query.start,
+        limit=query.limit,
+    )
+    return answers.one(translate_repositories.from_difference(query.path, found))
+
+
 def streamed(repo: Repo, content: Content, path: str) -> Response:
     """The bytes of a file as an answer. Anybody may have made them, so that no browser is to show
     them in place."""
