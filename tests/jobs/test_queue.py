@@ -130,6 +130,48 @@ async def test_work_of_a_dead_worker_is_recovered_under_another_id(queue_url: st
     assert sorted(second.done) == [("run_a", 1, 0), ("run_a", 1, 1)]
 
 
+async def held_and_released(
+    queue_url: str, monkeypatch: pytest.MonkeyPatch, later_s: int
+) -> list[tuple[str, int]]:
+    """Two runs of 12 shards, the second submitted when the first has filled its window of 8, and
+    before any of its shards is done: in which order they are."""
+    now = 1_000
+    monkeypatch.setattr("weighbridge.jobs.queue._seconds", lambda: now)
+    diary, queue = Diary(shards=12), Queue(queue_url, "solo", 4)
+    await queue.start(diary)
+    try:
+        for run_id in ("run_a", "run_b"):
+            await queue.submit(run_id, 1)
+            await until(lambda run_id=run_id: (run_id, 1) in diary.planned)  # type: ignore[misc]
+            await asyncio.sleep(0.5)
+            now += later_s
+        diary.hold.set()
+        await until(lambda: len(diary.finished) == 2)
+    finally:
+        await queue.stop()
+    return [(run_id, number) for run_id, _, number in diary.done]
+
+
+async def test_runs_that_begin_together_take_turns(
+    queue_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = await held_and_released(queue_url, monkeypatch, later_s=0)
+    ahead = 0
+    for run_id, _ in done:
+        ahead += 1 if run_id == "run_a" else -1
+        assert -4 <= ahead <= 5  # four at once, of which the first four began alone
+    assert {run_id for run_id, _ in done[4:8]} == {"run_b"}
+    for pair in range(8, 16, 2):  # as many are in work together
+        assert {run_id for run_id, _ in done[pair : pair + 4]} == {"run_a", "run_b"}
+
+
+async def test_shards_that_wait_are_not_overtaken_by_those_of_a_later_run(
+    queue_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = await held_and_released(queue_url, monkeypatch, later_s=100)
+    assert {run_id for run_id, _ in done[:8]} == {"run_a"}
+
+
 async def test_ended_workflows_are_swept_away(
     queue_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,11 +6,16 @@ workflow that is run twice (a crash, a worker taken for dead) asks no case that 
 Pitfalls that this file knows about (see docs/decisions/0002-dbos.md): DBOS sets no journal mode on
 SQLite; without a pinned application version a new release orphans the work of the old one; open
 source recovery across workers needs a private function, guarded by tests/jobs/test_queue.py.
+
+Shards are done in the order in which they were queued, but for the first ones of a run, which come
+as a block: each of those waits a second longer than the one before it. So runs that begin together,
+as those of one evaluation do, take turns, and none is overtaken by what comes some seconds later.
 """
 
 import asyncio
 import logging
 import sqlite3
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -18,7 +23,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy
-from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowHandleAsync
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowHandleAsync
 from sqlalchemy import event, make_url
 
 _APP = "weighbridge"
@@ -27,6 +32,7 @@ _RUNS, _SHARDS = "weighbridge-runs", "weighbridge-shards"
 _RUNS_AT_ONCE = 32
 _KEEP_FINISHED = timedelta(hours=1)
 _SWEEP_AT_ONCE = 5_000
+_SINCE = 1_735_689_600  # 2025: a priority is a 32-bit number of seconds since then
 
 
 class Work(Protocol):
@@ -87,7 +93,10 @@ async def run_workflow(run_id: str, round_: int) -> None:
             complete &= await pending.popleft().get_result(polling_interval_sec=0.1)
         if not complete:
             break
-        with SetWorkflowID(f"{run_id}:{round_}:{number}"):
+        with (
+            SetWorkflowID(f"{run_id}:{round_}:{number}"),
+            SetEnqueueOptions(priority=_seconds() + len(pending)),
+        ):
             pending.append(
                 await DBOS.enqueue_workflow_async(_SHARDS, shard_workflow, run_id, round_, number)
             )
@@ -95,6 +104,10 @@ async def run_workflow(run_id: str, round_: int) -> None:
         complete &= await handle.get_result(polling_interval_sec=0.1)
     if complete:
         await _finish(run_id, round_)
+
+
+def _seconds() -> int:
+    return int(time.time()) - _SINCE
 
 
 class Queue:
