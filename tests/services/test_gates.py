@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from support.running import Bench
+from support.running import Bench, refuse
 from weighbridge.core.policy import Verdict
 from weighbridge.errors import Conflict, InvalidFields, NotFound
+from weighbridge.jobs.foreground import run_in_foreground
 from weighbridge.policy import parse_policy
 from weighbridge.services.gates import Gates, GateView
 from weighbridge.services.runs import Runs
@@ -70,6 +71,61 @@ async def test_a_run_that_was_cut_short_does_not_pass(bench: Bench) -> None:
     view = await judged(bench, run, {"metric": "exact", "min": 0.1})
     assert (view.verdict, view.checks[1].verdict) == (Verdict.INCONCLUSIVE, Verdict.PASS)
     assert "cancelled (budget)" in view.checks[0].reason
+
+
+async def failing(bench: Bench, every: int, cases: int = 100) -> str:
+    """A run in which a call in so many fails, and all others are right."""
+
+    def answer(question: str, _epoch: int) -> str:
+        if int(question.rsplit(maxsplit=1)[-1]) % every == 0:
+            raise refuse("bad_request", 400)
+        return question
+
+    bench.model.answer = answer
+    run_id = await bench.queue(cases)
+    await run_in_foreground(bench.store, await bench.load(run_id))
+    bench.model.answer = None
+    return run_id
+
+
+async def test_many_failed_cases_may_be_the_hard_ones_so_that_the_rest_does_not_pass(
+    bench: Bench,
+) -> None:
+    run, sound = await failing(bench, 4), await bench.ran(cases=100)
+    rate = {"metric": "exact", "min": 0.8}
+    view = await judged(bench, run, rate)
+    assert (view.verdict, view.checks[1].verdict) == (Verdict.INCONCLUSIVE, Verdict.INCONCLUSIVE)
+    assert "25 of 100 cases failed" in view.checks[1].reason
+    assert "max_failed_share" in view.checks[1].reason
+    for before, after in ((run, sound), (sound, run)):
+        drop = {"metric": "exact", "max_drop": 0.1}
+        assert (await judged(bench, after, drop, baseline=before)).verdict is Verdict.INCONCLUSIVE
+    assert (await judged(bench, run, {"metric": "exact", "max": 0.5})).verdict is Verdict.FAIL
+    assert (await judged(bench, await failing(bench, 25), rate)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("metric", [{"metric": "exact"}, {}])
+async def test_a_policy_that_says_how_many_may_fail_decides_by_that(
+    bench: Bench, metric: dict[str, str]
+) -> None:
+    run = await failing(bench, 4)
+    rate = {"metric": "exact", "min": 0.8}
+    assert (
+        await judged(bench, run, rate, {**metric, "max_failed_share": 0.3})
+    ).verdict is Verdict.PASS
+    assert (
+        await judged(bench, run, rate, {**metric, "max_failed_share": 0.2})
+    ).verdict is Verdict.FAIL
+
+
+async def test_cases_without_a_verdict_are_pointed_out(bench: Bench) -> None:
+    cases = [{"id": f"c{n}", "q": f"question {n}", "a": ""} for n in range(10)]
+    cases += [{"id": f"d{n}", "q": f"question {n}", "a": f"question {n}"} for n in range(90)]
+    run = await bench.ran(cases=cases)
+    view = await judged(bench, run, {"metric": "exact", "min": 0.8})
+    assert view.verdict is Verdict.PASS
+    [warning] = view.warnings
+    assert "exact: 0 cases failed and 10 are ungraded" in warning
 
 
 async def test_a_run_that_has_not_ended_is_not_judged(bench: Bench) -> None:

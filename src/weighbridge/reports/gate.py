@@ -9,7 +9,7 @@ Technometrics 24); each check is wrong in at most (1 - level) / 2 of runs at the
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from weighbridge.statistics import (
     sample_size_for,
 )
 from weighbridge.statistics.intervals import STANDARD_NORMAL
+
+MANY_FAILED = 0.05
+"""From this share of failed cases on, those that are left do not speak for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,22 @@ def check(
                 else "; the estimate is at the limit, so that no number of cases may decide it"
             )
     return Check(rule, metric, limit, bound, tier, verdict, measured, more, reason)
+
+
+def doubted(one: Check, failed: int, cases: int) -> Check:
+    """A check of a metric that passes though many of its cases failed: inconclusive, as those may
+    be the hard ones.
+
+    Args:
+        failed: of the cases that are known; more than `MANY_FAILED` of them are many.
+    """
+    if one.verdict is not Verdict.PASS or failed <= MANY_FAILED * cases:
+        return one
+    reason = (
+        f"{one.reason}, but {failed:,} of {cases:,} cases failed, and may be the hard ones; a "
+        "`max_failed_share` in the policy says how many may"
+    )
+    return replace(one, verdict=Verdict.INCONCLUSIVE, reason=reason)
 
 
 def completeness(

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from weighbridge import scorers as scorer_table
 from weighbridge.core.caller import Caller
-from weighbridge.core.policy import AGAINST_BASELINE, Limit, Policy, Rule, Verdict
+from weighbridge.core.policy import (
+    AGAINST_BASELINE,
+    OF_METRIC,
+    Limit,
+    Mode,
+    Policy,
+    Rule,
+    Verdict,
+)
 from weighbridge.core.run import FINISHED, RunState
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.errors import Conflict, FieldProblem, InvalidFields
@@ -19,7 +27,7 @@ from weighbridge.services.runs import Runs
 from weighbridge.services.scores import ScoredRun, Scores, common_bounds
 from weighbridge.store.engine import Store
 
-_FAILED = 2  # in `RunScores.states`
+_UNGRADED, _FAILED = 1, 2  # in `RunScores.states`
 
 if TYPE_CHECKING:
     from weighbridge.reports.comparison import Difference, RunScores
@@ -106,7 +114,9 @@ def _judge(policy: Policy, of_run: tuple[ScoredRun, "RunScores"], of_baseline: A
     ]
     by_level: dict[float, Any] = {}
     differences: tuple[Difference, ...] = ()
-    warnings: Sequence[str] = tuple(remarks_of_one(run))
+    left_out = {key: _left_out(scores, key) for key in scores.values}
+    warnings: Sequence[str] = tuple(remarks_of_one(run, left_out))
+    before: RunScores | None = None
     if of_baseline is not None:
         baseline, before = of_baseline
         if not comparison.n_matched(before, scores):
@@ -121,9 +131,11 @@ def _judge(policy: Policy, of_run: tuple[ScoredRun, "RunScores"], of_baseline: A
     for place, rule in enumerate(policy.rules):
         for limit, bound in rule.limits.items():
             measured = _measured(run, scores, rule, limit, by_level)
-            checks.append(
-                gate.check(place, rule.metric, limit, bound, rule.tier, policy.mode, measured)
-            )
+            found = gate.check(place, rule.metric, limit, bound, rule.tier, policy.mode, measured)
+            if limit in OF_METRIC and policy.mode is Mode.INTERVAL and not _may_fail(policy, rule):
+                for part in _looked_at(scores, before, limit):
+                    found = gate.doubted(found, *_failed(part, rule.metric))
+            checks.append(found)
     return GateView(
         policy,
         run,
@@ -164,6 +176,30 @@ def _measured(
         case Limit.MAX_LATENCY_P95_S:
             measured = gate.Measured(latencies.p95_s if latencies else None)
     return measured
+
+
+def _may_fail(policy: Policy, rule: Rule) -> bool:
+    """Whether the policy says how many cases of that rule's metric may fail."""
+    return any(
+        Limit.MAX_FAILED_SHARE in other.limits and other.metric in (None, rule.metric)
+        for other in policy.rules
+    )
+
+
+def _looked_at(scores: "RunScores", before: "RunScores | None", limit: Limit) -> list["RunScores"]:
+    return [scores, before] if limit in AGAINST_BASELINE and before is not None else [scores]
+
+
+def _failed(scores: "RunScores", metric: str | None) -> tuple[int, int]:
+    """How many cases of a metric failed, and how many are known."""
+    states = scores.states[metric or ""]
+    return int((states == _FAILED).sum()), len(states)
+
+
+def _left_out(scores: "RunScores", metric: str) -> tuple[int, int, int]:
+    """How many cases of a metric failed, how many are ungraded, and how many are known."""
+    failed, cases = _failed(scores, metric)
+    return failed, int((scores.states[metric] == _UNGRADED).sum()), cases
 
 
 def _failed_share(run: ScoredRun, scores: "RunScores", metric: str | None) -> float | None:

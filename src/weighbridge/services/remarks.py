@@ -1,6 +1,6 @@
 """What to know before a comparison is believed, in plain words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from weighbridge.core.evaluation import Evaluation
@@ -65,9 +65,19 @@ def remarks(
         yield "some runs did the same work (equal pins): their differences are chance"
 
 
-def remarks_of_one(run: ScoredRun) -> Iterator[str]:
-    """Warnings about a run by itself."""
+def remarks_of_one(run: ScoredRun, left_out: Mapping[str, tuple[int, int, int]]) -> Iterator[str]:
+    """Warnings about a run by itself.
+
+    Args:
+        left_out: key of a scorer → cases that failed, that are ungraded, and all that are known.
+    """
     yield from _unfinished(run)
+    for key, (failed, ungraded, cases) in left_out.items():
+        if failed + ungraded > MANY_LEFT_OUT * cases:
+            yield (
+                f"{key}: {failed:,} cases failed and {ungraded:,} are ungraded, and are left out; "
+                "if they are the hard ones, the metric is not that of all cases"
+            )
     yield from _weakly_judged([run])
 
 
