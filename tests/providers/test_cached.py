@@ -18,6 +18,7 @@ from weighbridge.providers.base import (
     Message,
     Reply,
     TokenLogprob,
+    ToolCall,
     Video,
     VideoPart,
 )
@@ -34,6 +35,7 @@ REPLY = Reply(
     images=(Image(b"\xff\x00", "image/png"),),
     refusal="not that",
     videos=(Video(b"\x00\xfe", "video/mp4"),),
+    tool_calls=(ToolCall("call-1", "weigh", '{"tonnes":4}'),),
 )
 ASK = ChatRequest((Message("user", "The capital of France?"),), {"temperature": 0})
 

@@ -1,6 +1,7 @@
 """The reserved name `embedded`, really run where its wheels are installed."""
 
 import asyncio
+from contextlib import aclosing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from weighbridge.errors import Invalid
-from weighbridge.providers.base import CallFailed, ChatRequest, Message
+from weighbridge.providers.base import CallFailed, ChatRequest, Message, Reply
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.embedded import EmbeddedProvider, weights_path
 from weighbridge.providers.llama import GgufModel, LlamaProvider
@@ -50,6 +51,10 @@ async def test_the_same_questions_in_another_order_get_the_same_answers() -> Non
         assert str(model.identity["sha256"]).startswith("b179c952")
         vectors = (await model.embed(["a cat"], timeout_s=60)).vectors
         assert len(vectors[0]) == 256
+        async with aclosing(model.stream(ask(QUESTIONS[0]), timeout_s=60)) as pieces:
+            *deltas, last = [piece async for piece in pieces]
+        assert isinstance(last, Reply)
+        assert (last.text, len(deltas) > 1) == (first[QUESTIONS[0]], True)
     finally:
         await models.close()
 

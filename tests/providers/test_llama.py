@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +18,14 @@ import psutil
 import pytest
 
 from weighbridge.errors import Invalid
-from weighbridge.providers.base import CallFailed, ChatRequest, CompletionRequest, Message
+from weighbridge.providers.base import (
+    CallFailed,
+    ChatRequest,
+    CompletionRequest,
+    Delta,
+    Message,
+    Reply,
+)
 from weighbridge.providers.declared import DeclaredModel
 from weighbridge.providers.embedded import weights_path
 from weighbridge.providers.llama import (
@@ -95,6 +103,13 @@ async def test_one_child_chats_completes_restarts_and_ends(provider: LlamaProvid
     assert structured.logprobs is not None
     assert len(structured.logprobs[0].top) == 2
 
+    async with aclosing(provider.stream(ASK)) as pieces:
+        *deltas, last = [piece async for piece in pieces]
+    assert len(deltas) > 1
+    assert isinstance(last, Reply)
+    assert "".join(it.text for it in deltas if isinstance(it, Delta)) == last.text == reply.text
+    assert (last.usage, last.finish_reason) == (reply.usage, reply.finish_reason)
+
     params = {"max_tokens": 1, "temperature": 0}
     completed = await provider.complete(
         CompletionRequest("The capital of France is", params, logprobs=3)
@@ -103,6 +118,12 @@ async def test_one_child_chats_completes_restarts_and_ends(provider: LlamaProvid
     assert completed.logprobs is not None
     assert completed.logprobs[0].token == " Paris"
     assert completed.logprobs[0].logprob == completed.logprobs[0].top[0][1]
+
+    async with aclosing(
+        provider.stream(CompletionRequest("The capital", params, logprobs=0, echo=True))
+    ) as pieces:
+        echoed = [piece async for piece in pieces]
+    assert [type(piece) for piece in echoed] == [Delta, Reply]
 
     with pytest.raises(CallFailed) as caught:
         await provider.chat(ChatRequest((Message("user", "word " * 2000),), ASK.params))

@@ -53,7 +53,7 @@ class Files:
         return tuple([await self._part(part) for part in parts])
 
     async def _part(self, part: Part) -> Part:
-        if isinstance(part, str):
+        if not isinstance(part, ImagePart | VideoPart):
             return part
         medium: Medium = "image" if isinstance(part, ImagePart) else "video"
         if part.url.startswith(_ADDRESSES):

@@ -4,23 +4,27 @@ Source of the shapes: the vendor's API reference and its published Python client
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import orjson
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Usage
+from weighbridge.providers.anthropic_stream import MessageInPieces
 from weighbridge.providers.base import (
     ChatRequest,
     CompletionRequest,
+    Delta,
     Embeddings,
+    ImagePart,
     Message,
     Part,
     Reply,
-    VideoPart,
+    ToolCall,
 )
-from weighbridge.providers.failures import malformed, shorten, unsupported
+from weighbridge.providers.failures import broke_off, malformed, shorten, unsupported
 from weighbridge.providers.opening import Opened, Opening
 from weighbridge.providers.thinking import Thinking, room_for
 from weighbridge.providers.transport import Transport
@@ -28,6 +32,7 @@ from weighbridge.providers.wire import (
     Address,
     count,
     headers,
+    kind_of,
     refuse_disguised_error,
     refuse_unread,
     split_data_uri,
@@ -78,6 +83,7 @@ _SAMPLING = ("temperature", "top_p", "top_k")
 _BUDGET_ONLY = re.compile(r"claude-(3|(opus|sonnet|haiku)-4(-[015])?($|[@-]\d{8}|-latest))")
 _NO_SCHEMA = re.compile(r"claude-(3|(opus|sonnet)-4(-[01])?($|[@-]\d{8}|-latest))")
 _TOOL = "reply"
+_NO_COMPLETIONS = "the protocol anthropic has no completions"
 
 
 class AnthropicEndpoint:
@@ -142,9 +148,35 @@ class AnthropicEndpoint:
         body = self.chat_body(request)
         return read_message(await self._transport.post_json(self._url, self._headers, body))
 
+    async def stream(
+        self, request: ChatRequest | CompletionRequest
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """Continue a chat, event by event. A reply by schema that comes as the input of a tool is
+        one delta: what the model says beside it is no part of it."""
+        if isinstance(request, CompletionRequest):
+            raise unsupported(_NO_COMPLETIONS)
+        if request.schema is not None and self._by_tool:
+            reply = await self.chat(request)
+            yield Delta(reply.text, reply.thinking or "")
+            yield reply
+            return
+        body = {**self.chat_body(request), "stream": True}
+        message = MessageInPieces()
+        async with aclosing(self._transport.post_events(self._url, self._headers, body)) as events:
+            async for event in events:
+                refuse_disguised_error(event, "content", STATUS_OF)
+                delta = message.add(event)
+                if delta is not None:
+                    yield delta
+                if message.ended:
+                    break
+            else:
+                raise broke_off()
+        yield read_message(message.whole())
+
     async def complete(self, request: CompletionRequest) -> Reply:  # noqa: ARG002 - the seam's
         """The API has only chats."""
-        raise unsupported("the protocol anthropic has no completions")
+        raise unsupported(_NO_COMPLETIONS)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:  # noqa: ARG002 - the seam's
         """The API has no embeddings."""
@@ -193,6 +225,7 @@ def read_message(data: Any) -> Reply:
         raise malformed(f"the answer has no `content`: {shorten(str(data))[:200]}")
     texts: list[str] = []
     thoughts: list[str] = []
+    calls: list[ToolCall] = []
     answered_by_tool = False
     for block in blocks:
         if not isinstance(block, dict):
@@ -205,6 +238,9 @@ def read_message(data: Any) -> Reply:
         elif kind == "tool_use" and block.get("name") == _TOOL:
             answered_by_tool = True
             texts = [orjson.dumps(block.get("input")).decode()]
+        elif kind == "tool_use":
+            arguments = orjson.dumps(block.get("input")).decode()
+            calls.append(ToolCall(_text(block, "id"), _text(block, "name"), arguments))
     reason = text_or_none(data.get("stop_reason"))
     if answered_by_tool and reason == "tool_use":
         reason = "end_turn"
@@ -215,6 +251,7 @@ def read_message(data: Any) -> Reply:
         text_or_none(data.get("model")),
         thinking="\n\n".join(filter(None, thoughts)) or None,
         refusal=_refusal(data) if reason == "refusal" else None,
+        tool_calls=tuple(calls),
     )
 
 
@@ -272,8 +309,8 @@ def _content(message: Message) -> str | list[dict[str, Any]]:
 def _block(part: Part) -> dict[str, Any]:
     if isinstance(part, str):
         return {"type": "text", "text": part}
-    if isinstance(part, VideoPart):
-        raise unsupported("the protocol anthropic takes no videos")
+    if not isinstance(part, ImagePart):
+        raise unsupported(f"the protocol anthropic takes no {kind_of(part)}")
     inline = split_data_uri(part.url)
     if inline is None:
         return {"type": "image", "source": {"type": "url", "url": part.url}}

@@ -1,8 +1,8 @@
 """The seam between the engine and whatever answers: requests, replies, the Provider protocol."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Failed, Usage
@@ -22,12 +22,35 @@ class VideoPart:
     url: str
 
 
-Part: TypeAlias = str | ImagePart | VideoPart
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool that the model wants to be called.
+
+    Attributes:
+        id: of this call. name: of the tool.
+        arguments: JSON text, as the model wrote it: it need not be good JSON.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What came of a call of a tool: the id of the call, and the text."""
+
+    id: str
+    text: str
+
+
+Part: TypeAlias = str | ImagePart | VideoPart | ToolCall | ToolResult
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of a chat; `content` is text, or text, images and videos in order."""
+    """One message of a chat; `content` is text, or text, images, videos and calls of tools in
+    order, or what came of one such call."""
 
     role: str
     content: str | tuple[Part, ...]
@@ -121,6 +144,7 @@ class Reply:
         images: what it drew.
         refusal: why a filter of the endpoint stopped it, in the endpoint's words.
         videos: what it filmed.
+        tool_calls: which tools it wants to be called.
     """
 
     text: str
@@ -133,6 +157,16 @@ class Reply:
     images: tuple[Image, ...] = ()
     refusal: str | None = None
     videos: tuple[Video, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a reply has become longer by, while it is still being made: its text, and its thinking.
+    One of both may be empty."""
+
+    text: str = ""
+    thinking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +225,22 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and child processes. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class StreamingProvider(Provider, Protocol):
+    """A provider that can tell a reply while it is being made."""
+
+    def stream(
+        self, request: ChatRequest | CompletionRequest
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """Deltas, and last the whole reply: as `chat` or `complete` would have given it, its text
+        that of the deltas put together. Closing the generator ends the exchange at once.
+
+        Raises:
+            CallFailed: before or between deltas; as for `chat`.
+        """
         ...
 
 

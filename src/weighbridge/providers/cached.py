@@ -27,6 +27,7 @@ from weighbridge.providers.base import (
     Image,
     Reply,
     TokenLogprob,
+    ToolCall,
     Video,
 )
 
@@ -224,6 +225,7 @@ def _read_reply(kept: bytes) -> Reply:
     found["videos"] = tuple(
         Video(base64.b64decode(it["data"]), it["media_type"]) for it in found.get("videos", ())
     )
+    found["tool_calls"] = tuple(ToolCall(**it) for it in found.get("tool_calls", ()))
     return Reply(**found)
 
 

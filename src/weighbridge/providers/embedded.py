@@ -5,7 +5,8 @@ model of 135 million parameters is a model to be evaluated, and never a judge.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +14,13 @@ from pathlib import Path
 from weighbridge.core.outcome import Usage
 from weighbridge.errors import Invalid
 from weighbridge.providers import load
-from weighbridge.providers.base import ChatRequest, CompletionRequest, Embeddings, Reply
+from weighbridge.providers.base import (
+    ChatRequest,
+    CompletionRequest,
+    Delta,
+    Embeddings,
+    Reply,
+)
 from weighbridge.providers.catalog import INSTALL_EMBEDDED
 from weighbridge.providers.failures import unsupported
 from weighbridge.providers.llama import GgufModel, LlamaProvider, check_file, usable_cores
@@ -52,6 +59,15 @@ class EmbeddedProvider:
         """Continue a text; at temperature 0 unless the request says otherwise."""
         params = {**_DEFAULTS, **request.params}
         return await self._texts.complete(replace(request, params=params))
+
+    async def stream(
+        self, request: ChatRequest | CompletionRequest
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """Continue a chat or a text, token by token; as they are continued at once."""
+        request = replace(request, params={**_DEFAULTS, **request.params})
+        async with aclosing(self._texts.stream(request)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Vectors of 256 numbers and length 1, made in a thread."""

@@ -69,6 +69,11 @@ def malformed(message: str) -> CallFailed:
     return call_failed("malformed", message, retry=True, status=200)
 
 
+def broke_off() -> CallFailed:
+    """A stream that ended before its reply did."""
+    return call_failed("connection", "the stream broke off before its end", retry=True, status=200)
+
+
 def endpoint_message(data: object) -> tuple[str, str]:
     """The endpoint's own words in an error body, and its code; empty where there are none."""
     data = _unwrapped(data)

@@ -4,9 +4,12 @@ Source of the shapes: the vendor's API reference and its published Python client
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from mimetypes import guess_type
 from typing import Any
+
+import orjson
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Usage
@@ -14,14 +17,18 @@ from weighbridge.errors import Invalid
 from weighbridge.providers.base import (
     ChatRequest,
     CompletionRequest,
+    Delta,
     Embeddings,
     Image,
     Message,
     Part,
     Reply,
     TokenLogprob,
+    ToolCall,
+    ToolResult,
 )
-from weighbridge.providers.failures import malformed, shorten, unsupported
+from weighbridge.providers.failures import broke_off, malformed, shorten, unsupported
+from weighbridge.providers.google_stream import ContentInPieces
 from weighbridge.providers.opening import Opened, Opening
 from weighbridge.providers.thinking import Thinking, room_for
 from weighbridge.providers.transport import Transport
@@ -29,6 +36,7 @@ from weighbridge.providers.wire import (
     Address,
     count,
     headers,
+    kind_of,
     read_image,
     refuse_disguised_error,
     refuse_unread,
@@ -66,6 +74,8 @@ _REQUEST_FIELDS = frozenset(
 )
 _ABSENT = frozenset({"logprobs", "top_logprobs", "logit_bias", "response_format"})
 
+_NO_COMPLETIONS = "the protocol google has no completions"
+
 _ROLES = {"user": "user", "assistant": "model"}
 
 # Before levels there were budgets. The list of those models is history and grows no more.
@@ -101,6 +111,8 @@ class GoogleEndpoint:
         self._thinking = thinking
         address = Address(base_url)
         self._chat_url = address.at(f"{self._resource}:generateContent")
+        stream_url = address.at(f"{self._resource}:streamGenerateContent")
+        self._stream_url = stream_url.update_query(alt="sse")
         self._embed_url = address.at(f"{self._resource}:batchEmbedContents")
         self._headers = headers()
         if api_key:
@@ -144,9 +156,28 @@ class GoogleEndpoint:
         body = self.chat_body(request)
         return read_content(await self._transport.post_json(self._chat_url, self._headers, body))
 
+    async def stream(
+        self, request: ChatRequest | CompletionRequest
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """Continue a chat, a part of an answer at a time (`streamGenerateContent`)."""
+        if isinstance(request, CompletionRequest):
+            raise unsupported(_NO_COMPLETIONS)
+        body = self.chat_body(request)
+        content = ContentInPieces()
+        events = self._transport.post_events(self._stream_url, self._headers, body)
+        async with aclosing(events):
+            async for event in events:
+                refuse_disguised_error(event, "candidates")
+                delta = content.add(event)
+                if delta is not None:
+                    yield delta
+        if not content.ended:
+            raise broke_off()
+        yield read_content(content.whole())
+
     async def complete(self, request: CompletionRequest) -> Reply:  # noqa: ARG002 - the seam's
         """The API has only chats."""
-        raise unsupported("the protocol google has no completions")
+        raise unsupported(_NO_COMPLETIONS)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Turn texts into vectors (`batchEmbedContents`; the endpoint takes 100 at once)."""
@@ -232,6 +263,7 @@ def read_content(data: Any) -> Reply:
         thinking="".join(thoughts) or None,
         images=tuple(images),
         refusal=_why(reason, candidate.get("finishMessage")) if filtered else None,
+        tool_calls=tuple(_tool_calls(candidate.get("content"))),
     )
 
 
@@ -280,6 +312,8 @@ def _parts(message: Message) -> list[dict[str, Any]]:
 def _part(part: Part) -> dict[str, Any]:
     if isinstance(part, str):
         return {"text": part}
+    if isinstance(part, ToolCall | ToolResult):
+        raise unsupported(f"the protocol google takes no {kind_of(part)}")
     inline = split_data_uri(part.url)
     if inline is not None:
         media_type, data = inline
@@ -325,6 +359,16 @@ def _read_parts(content: Any) -> tuple[list[str], list[str], list[Image]]:
             if str(data.get("mimeType")).startswith("image/"):
                 images.append(read_image(data.get("data")))
     return texts, thoughts, images
+
+
+def _tool_calls(content: Any) -> Iterator[ToolCall]:
+    """Calls of functions. The endpoint need not give them ids."""
+    parts = content.get("parts") if isinstance(content, dict) else None
+    for place, part in enumerate(parts if isinstance(parts, list) else ()):
+        call = part.get("functionCall")
+        if isinstance(call, dict) and isinstance(call.get("name"), str):
+            arguments = orjson.dumps(call.get("args") or {}).decode()
+            yield ToolCall(text_or_none(call.get("id")) or f"call-{place}", call["name"], arguments)
 
 
 def _usage(usage: Any) -> Usage:

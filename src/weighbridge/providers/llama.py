@@ -9,8 +9,8 @@ import hashlib
 import os
 import secrets
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -26,6 +26,7 @@ from weighbridge.providers.base import (
     CallFailed,
     ChatRequest,
     CompletionRequest,
+    Delta,
     Embeddings,
     Reply,
     TokenLogprob,
@@ -108,10 +109,21 @@ class LlamaChild:
         try:
             return await send(endpoint)
         except CallFailed as failed:
-            if failed.failure.kind == "connection" and process is not None:
-                # It takes a moment until a crash is known; before that, a retry would be wasted.
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), _CRASH_KNOWN_S)
+            await _until_known(failed, process)
+            raise
+
+    async def stream(
+        self, request: ChatRequest | CompletionRequest
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """As `ask`, for what is told while it is being made."""
+        endpoint = await self.endpoint()
+        process = self._process
+        try:
+            async with aclosing(endpoint.stream(request)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except CallFailed as failed:
+            await _until_known(failed, process)
             raise
 
     @property
@@ -289,6 +301,19 @@ class LlamaProvider:
             return await self.texts.ask(lambda endpoint: echo(endpoint, request))
         return await self.texts.ask(lambda endpoint: endpoint.complete(request))
 
+    async def stream(
+        self, request: ChatRequest | CompletionRequest
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """Continue a chat or a text, token by token; a text that is to be echoed comes at once."""
+        if isinstance(request, CompletionRequest) and request.echo:
+            reply = await self.complete(request)
+            yield Delta(reply.text)
+            yield reply
+            return
+        async with aclosing(self.texts.stream(request)) as pieces:
+            async for piece in pieces:
+                yield piece
+
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """The mean of the last layer over each text, normalised."""
         return await self._vectors.ask(lambda endpoint: endpoint.embed(texts))
@@ -381,6 +406,13 @@ def _look_at(task: asyncio.Task[LlamaEndpoint]) -> None:
     """A start that fails after everybody gave up waiting for it is nobody's surprise."""
     if not task.cancelled():
         task.exception()
+
+
+async def _until_known(failed: CallFailed, process: asyncio.subprocess.Process | None) -> None:
+    """It takes a moment until a crash is known; before that, a retry would be wasted."""
+    if failed.failure.kind == "connection" and process is not None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _CRASH_KNOWN_S)
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

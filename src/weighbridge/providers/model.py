@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -15,10 +16,14 @@ from weighbridge.providers.base import (
     CallFailed,
     ChatRequest,
     CompletionRequest,
+    Delta,
     Embeddings,
     ImagePart,
     Provider,
     Reply,
+    StreamingProvider,
+    ToolCall,
+    ToolResult,
 )
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import DeclaredModel
@@ -36,6 +41,11 @@ _TOKENS_OF_A_REPLY = 256  # where the request sets no maximum
 
 _Request = TypeVar("_Request", ChatRequest, CompletionRequest, Sequence[str])
 _Result = TypeVar("_Result", Reply, Embeddings)
+_Stepped = TypeVar("_Stepped")
+
+
+class _DeadlineOver(Exception):
+    """A call's time is used up."""
 
 
 @dataclass(slots=True)
@@ -138,9 +148,7 @@ class Model:
 
     async def complete(self, request: CompletionRequest, *, timeout_s: float) -> Reply:
         """Continue a text. As `chat`."""
-        tokens = 0
-        if self._limiter.counts_tokens:
-            tokens = len(request.prompt) // _CHARACTERS_PER_TOKEN + _reply_tokens(request.params)
+        tokens = _completion_tokens(request) if self._limiter.counts_tokens else 0
         reply, latency_s, usage = await self._ask(
             self._provider.complete, request, tokens, timeout_s
         )
@@ -153,6 +161,118 @@ class Model:
             tokens = sum(map(len, texts)) // _CHARACTERS_PER_TOKEN
         found, _, usage = await self._ask(self._provider.embed, texts, tokens, timeout_s)
         return Embeddings(found.vectors, usage, found.model)
+
+    async def stream(
+        self, request: ChatRequest | CompletionRequest, *, timeout_s: float
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """Continue a chat by one message, or a text, and tell it while it is being made.
+
+        Tried again is only what failed before its first delta. Where the protocol has no streams,
+        the whole reply is one delta. Whoever does not read to the end closes the generator
+        (`contextlib.aclosing`): that ends the exchange with the endpoint and gives the slot back.
+
+        Args:
+            request: the chat or text. timeout_s: the deadline of the whole reply, in seconds.
+
+        Returns:
+            Deltas, and last the reply as `chat` and `complete` give it.
+
+        Raises:
+            CallFailed: as `chat`; also between deltas.
+        """
+        request, tokens = self._for_stream(request)
+        limiter = self._limiter
+        timeout_s = max(timeout_s, self._least_timeout_s)
+        if not limiter.try_acquire(tokens):
+            await self._wait_in_line(tokens, timeout_s)
+        tries: _Tries | None = None
+        held, begun = True, False
+        deadline = self._clock() + timeout_s
+        try:
+            while True:
+                sent_at = self._clock()
+                try:
+                    async with aclosing(self._pieces(request)) as pieces:
+                        while isinstance(piece := await self._by(deadline, anext(pieces)), Delta):
+                            begun = True
+                            yield piece
+                except CallFailed as failed:
+                    tries = tries or _Tries()
+                    self._learn(failed, sent_at, tokens)
+                    delay_s = self._delay_s(failed, tries, deadline, again=not begun)
+                    held = False
+                    limiter.release()
+                else:
+                    reply = self._told(piece, tries, sent_at, tokens)
+                    held = False
+                    limiter.release()
+                    yield reply
+                    return
+                await self._by(deadline, self._sleep(delay_s))
+                await self._by(deadline, self._wait_again(tokens, tries, deadline))
+                held = True
+        except _DeadlineOver:
+            raise self._too_late(timeout_s, tries, sent=held) from None
+        except CallFailed:
+            raise
+        except Exception as error:
+            raise self._broken(error, tries) from error
+        finally:
+            if held:
+                limiter.release()
+
+    def _for_stream(
+        self, request: ChatRequest | CompletionRequest
+    ) -> tuple[ChatRequest | CompletionRequest, int]:
+        """A request as it is sent, and about how many tokens it takes."""
+        counts = self._limiter.counts_tokens
+        if isinstance(request, CompletionRequest):
+            return request, _completion_tokens(request) if counts else 0
+        if request.labels:
+            raise unsupported("how likely labels are is not told in a stream")
+        request = self.as_sent(request)
+        return request, _chat_tokens(request) if counts else 0
+
+    def _pieces(
+        self, request: ChatRequest | CompletionRequest
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """One try."""
+        if isinstance(self._provider, StreamingProvider):
+            return self._provider.stream(request)
+        return self._in_one(request)
+
+    async def _in_one(
+        self, request: ChatRequest | CompletionRequest
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """One try with a provider that has no streams."""
+        if isinstance(request, ChatRequest):
+            reply = await self._provider.chat(request)
+        else:
+            reply = await self._provider.complete(request)
+        if reply.text or reply.thinking:
+            yield Delta(reply.text, reply.thinking or "")
+        yield reply
+
+    def _told(self, reply: Reply, tries: _Tries | None, sent_at: float, tokens: int) -> Reply:
+        """The reply at the end of a stream, once the limiter was told."""
+        latency_s = self._clock() - sent_at
+        self._limiter.succeeded()
+        usage = self._priced(reply.usage)
+        if tokens:
+            self._limiter.settle(tokens, usage.input_tokens + usage.output_tokens or tokens)
+        return _settled(reply, usage if tries is None else tries.add(usage), latency_s)
+
+    async def _by(self, deadline: float, step: Awaitable[_Stepped]) -> _Stepped:
+        """One step of a stream. The clock runs within steps only: a timeout that was left standing
+        while the caller has the piece would break into whatever the caller does with it."""
+        scope = asyncio.timeout(max(0.0, deadline - self._clock()))
+        try:
+            async with scope:
+                return await step
+        except TimeoutError:
+            if scope.expired():
+                raise _DeadlineOver from None
+            raise
 
     async def _ask(
         self,
@@ -230,15 +350,22 @@ class Model:
             used = failed.usage.input_tokens + failed.usage.output_tokens
             self._limiter.settle(tokens, used)
 
-    def _delay_s(self, failed: CallFailed, tries: _Tries, deadline: float) -> float:
-        """Seconds until the next try; raises the failure, as the whole call's, if there is none."""
+    def _delay_s(
+        self, failed: CallFailed, tries: _Tries, deadline: float, *, again: bool = True
+    ) -> float:
+        """Seconds until the next try; raises the failure, as the whole call's, if there is none.
+        Not `again`: there is to be none, whatever failed."""
         if failed.failure.kind == "rate_limited":
             tries.limited += 1
         else:
             tries.errors += 1
         tries.last = failed.failure
         usage = tries.add(self._priced(failed.usage) if failed.usage.calls else failed.usage)
-        delay_s = self._policy.delay_s(failed, errors=tries.errors, limited=tries.limited)
+        delay_s = (
+            self._policy.delay_s(failed, errors=tries.errors, limited=tries.limited)
+            if again
+            else None
+        )
         message = failed.failure.message
         if delay_s is not None:
             if self._clock() + delay_s < deadline:
@@ -422,6 +549,7 @@ def _settled(reply: Reply, usage: Usage, latency_s: float) -> Reply:
         reply.images,
         reply.refusal,
         reply.videos,
+        reply.tool_calls,
     )
 
 
@@ -451,9 +579,17 @@ def _chat_tokens(request: ChatRequest) -> int:
                     characters += len(part)
                 elif isinstance(part, ImagePart):
                     media += _TOKENS_PER_IMAGE
+                elif isinstance(part, ToolCall):
+                    characters += len(part.arguments)
+                elif isinstance(part, ToolResult):
+                    characters += len(part.text)
                 else:
                     media += _TOKENS_PER_VIDEO
     return characters // _CHARACTERS_PER_TOKEN + media + _reply_tokens(request.params)
+
+
+def _completion_tokens(request: CompletionRequest) -> int:
+    return len(request.prompt) // _CHARACTERS_PER_TOKEN + _reply_tokens(request.params)
 
 
 def _reply_tokens(params: JsonObject) -> int:

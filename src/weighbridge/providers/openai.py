@@ -4,7 +4,9 @@ Ollama and most providers speak them."""
 import sys
 from array import array
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,15 +16,19 @@ from weighbridge.providers.base import (
     CallFailed,
     ChatRequest,
     CompletionRequest,
+    Delta,
     Embeddings,
     Image,
+    ImagePart,
     Message,
-    Part,
     Reply,
     TokenLogprob,
+    ToolCall,
+    ToolResult,
     VideoPart,
 )
-from weighbridge.providers.failures import malformed, shorten
+from weighbridge.providers.failures import broke_off, malformed, shorten
+from weighbridge.providers.openai_stream import Chunks, text_of, thinking_of
 from weighbridge.providers.opening import Opened, Opening
 from weighbridge.providers.thinking import Thinking
 from weighbridge.providers.transport import Transport
@@ -66,6 +72,7 @@ class OpenAIEndpoint:
         # Its newer models refuse the older name, and all of them take the newer one.
         self._is_openai = urlsplit(base_url).hostname == "api.openai.com"
         self._effort = thinking if isinstance(thinking, str) else _USUAL_EFFORT if thinking else ""
+        self._tells_usage = True  # of streams
         address = Address(base_url)
         self._address = address
         self._chat_url = address.at("chat/completions")
@@ -108,14 +115,56 @@ class OpenAIEndpoint:
 
     async def complete(self, request: CompletionRequest) -> Reply:
         """Continue a text."""
+        body = self._completion_body(request)
+        data = await self._transport.post_json(self._completions_url, self._headers, body)
+        return read_completion(data)
+
+    async def stream(
+        self, request: ChatRequest | CompletionRequest
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """Continue a chat or a text, chunk by chunk."""
+        if isinstance(request, ChatRequest):
+            url, body, read = self._chat_url, self.chat_body(request), read_chat
+        else:
+            url, body = self._completions_url, self._completion_body(request)
+            read = read_completion
+        body["stream"] = True
+        if self._tells_usage:
+            body["stream_options"] = {"include_usage": True}
+        chunks = Chunks()
+        try:
+            async with aclosing(self._transport.post_events(url, self._headers, body)) as events:
+                async for chunk in events:
+                    if chunk is None:
+                        break
+                    delta = chunks.add(chunk)
+                    if delta is not None:
+                        yield delta
+                else:
+                    if not chunks.ended:
+                        raise broke_off()
+        except CallFailed as failed:
+            self._learn(failed)
+            if isinstance(request, CompletionRequest):
+                raise
+            yield replace(filtered(failed), text=chunks.text)
+            return
+        yield read(chunks.answer())
+
+    def _learn(self, failed: CallFailed) -> None:
+        """Older endpoints refuse what they do not know; the next try leaves it out."""
+        known = self._tells_usage and failed.failure.status in {400, 422}
+        if known and "stream_options" in failed.failure.message:
+            self._tells_usage, failed.retry = False, True
+
+    def _completion_body(self, request: CompletionRequest) -> dict[str, Any]:
         body = _body(self._model, request.params)
         body["prompt"] = request.prompt
         if request.logprobs is not None:
             body["logprobs"] = request.logprobs
         if request.echo:
             body["echo"] = True
-        data = await self._transport.post_json(self._completions_url, self._headers, body)
-        return read_completion(data)
+        return body
 
     async def post(self, path: str, body: JsonObject) -> Any:
         """Whatever else the endpoint can do, at a path relative to its address."""
@@ -176,8 +225,9 @@ def read_chat(data: Any) -> Reply:
         _usage(data.get("usage")),
         text_or_none(data.get("model")),
         _logprobs(choice.get("logprobs")),
-        thinking=_thinking_of(message),
+        thinking=thinking_of(message),
         images=_images_of(message),
+        tool_calls=_tool_calls_of(message),
     )
 
 
@@ -222,10 +272,22 @@ def as_wire(message: Message) -> dict[str, Any]:
     content = message.content
     if isinstance(content, str):
         return {"role": message.role, "content": content}
-    return {"role": message.role, "content": [_part(part) for part in content]}
+    results = [part for part in content if isinstance(part, ToolResult)]
+    if results:
+        return {"role": "tool", "tool_call_id": results[0].id, "content": results[0].text}
+    calls = [_call(part) for part in content if isinstance(part, ToolCall)]
+    parts = [_part(part) for part in content if isinstance(part, str | ImagePart | VideoPart)]
+    if calls:
+        return {"role": message.role, "content": parts or None, "tool_calls": calls}
+    return {"role": message.role, "content": parts}
 
 
-def _part(part: Part) -> dict[str, Any]:
+def _call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _part(part: str | ImagePart | VideoPart) -> dict[str, Any]:
     if isinstance(part, str):
         return {"type": "text", "text": part}
     kind = "video_url" if isinstance(part, VideoPart) else "image_url"
@@ -244,30 +306,24 @@ def _first_choice(data: Any) -> dict[str, Any]:
 
 
 def _text_of(message: dict[str, Any]) -> str:
-    """The text of a reply; that of a refusal where there is one; "" where there is neither."""
+    """The content, or a refusal where there is one; "" where there is neither."""
     content = message.get("content")
-    if isinstance(content, str):
-        return content
     if content is None:
         refusal = message.get("refusal")
         return refusal if isinstance(refusal, str) else ""
-    if isinstance(content, list):  # parts: those that are not text (thinking) are left out
-        return "".join(
-            part["text"]
-            for part in content
-            if isinstance(part, dict) and isinstance(part.get("text"), str)
-        )
-    raise malformed("`choices[0].message.content` of the answer is not text")
+    return text_of(content)
 
 
-def _thinking_of(message: dict[str, Any]) -> str | None:
-    """What reasoning models say to themselves: `reasoning_content` (DeepSeek, older vLLM) or
-    `reasoning` (vLLM, OpenRouter)."""
-    for name in ("reasoning_content", "reasoning"):
-        said = message.get(name)
-        if isinstance(said, str) and said:
-            return said
-    return None
+def _tool_calls_of(message: dict[str, Any]) -> tuple[ToolCall, ...]:
+    """Calls of functions; what is none is passed over."""
+    found = message.get("tool_calls")
+    calls = []
+    for call in found if isinstance(found, list) else ():
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            arguments = text_or_none(function.get("arguments")) or ""
+            calls.append(ToolCall(text_or_none(call.get("id")) or "", function["name"], arguments))
+    return tuple(calls)
 
 
 def _images_of(message: dict[str, Any]) -> tuple[Image, ...]:

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from weighbridge.providers.base import (
     CallFailed,
     ChatRequest,
     CompletionRequest,
+    Delta,
     Embeddings,
     Reply,
     TokenLogprob,
@@ -26,6 +27,7 @@ from weighbridge.providers.script import Rule, ScriptedError, load_script
 from weighbridge.providers.wire import read_image, read_video
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_WORD = re.compile(r"\s*\S+|\s+")  # with the space before it, as tokens have it
 _RETRIED_KINDS = frozenset({"rate_limited", "server_error", "timeout", "connection", "malformed"})
 _DIMENSIONS = 16
 _DOT = (
@@ -77,22 +79,29 @@ class ScriptedProvider:
 
     async def chat(self, request: ChatRequest) -> Reply:
         """Play the reply to the last user message."""
-        said = ""
-        for message in reversed(request.messages):
-            if message.role == "user":
-                content = message.content
-                texts = (
-                    [content]
-                    if isinstance(content, str)
-                    else [part for part in content if isinstance(part, str)]
-                )
-                said = "\n".join(texts)
-                break
-        return await self._play(said, request.top_logprobs)
+        return await self._play(_said(request), request.top_logprobs)
 
     async def complete(self, request: CompletionRequest) -> Reply:
         """Play the reply to the prompt."""
         return await self._play(request.prompt)
+
+    async def stream(
+        self, request: ChatRequest | CompletionRequest
+    ) -> AsyncGenerator[Delta | Reply, None]:
+        """Play the reply word by word, evenly over the time that it takes."""
+        if isinstance(request, ChatRequest):
+            played, latency_s = self._next(_said(request), request.top_logprobs)
+        else:
+            played, latency_s = self._next(request.prompt)
+        words = [] if isinstance(played, CallFailed) else _WORD.findall(played.text)
+        for word in words:
+            await asyncio.sleep(latency_s / len(words))
+            yield Delta(word)
+        if not words:
+            await asyncio.sleep(latency_s)
+        if isinstance(played, CallFailed):
+            raise played
+        yield played
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Vectors that say nothing, but are the same for the same text: made of its hash."""
@@ -103,28 +112,36 @@ class ScriptedProvider:
         """Nothing to let go of."""
 
     async def _play(self, text: str, top_logprobs: int | None = None) -> Reply:
+        played, latency_s = self._next(text, top_logprobs)
+        if latency_s:
+            await asyncio.sleep(latency_s)
+        if isinstance(played, CallFailed):
+            raise played
+        return played
+
+    def _next(self, text: str, top_logprobs: int | None = None) -> tuple[Reply | CallFailed, float]:
+        """How the script goes on, and how many seconds that takes."""
         for part in self._parts:
             groups = part.fits(text)
             if groups is None:
                 continue
             rule = part.rule
             part.met += 1
+            latency_s = rule.latency_ms / 1000
             failed = _failure(rule.error, part.met) if rule.error is not None else None
-            if rule.latency_ms:
-                await asyncio.sleep(rule.latency_ms / 1000)
             if failed is not None:
-                raise failed
+                return failed, latency_s
             played = self._reply(text, _filled(rule.reply, {**groups, "input": text}), rule)
             if top_logprobs is not None and rule.first_token is not None:
-                return replace(played, logprobs=(_first_token(rule.first_token, top_logprobs),))
-            return played
+                first = _first_token(rule.first_token, top_logprobs)
+                return replace(played, logprobs=(first,)), latency_s
+            return played, latency_s
         if not self._texts:
-            raise call_failed(
-                "not_found", "no rule of the script fits this message", retry=False, status=404
-            )
+            said = "no rule of the script fits this message"
+            return call_failed("not_found", said, retry=False, status=404), 0.0
         reply = self._texts[self._played % len(self._texts)]
         self._played += 1
-        return self._reply(text, reply, Rule())
+        return self._reply(text, reply, Rule()), 0.0
 
     def _reply(self, text: str, reply: str, rule: Rule) -> Reply:
         if rule.usage is not None:
@@ -149,6 +166,16 @@ async def open_script(opening: Opening) -> Opened:
     digest = hashlib.sha256(orjson.dumps(plain)).hexdigest()
     provider = ScriptedProvider(items, declared.endpoint_model)
     return Opened(provider, identity={"script": digest}, free=True)
+
+
+def _said(request: ChatRequest) -> str:
+    """The texts of the last user message."""
+    for message in reversed(request.messages):
+        if message.role == "user":
+            content = message.content
+            parts = (content,) if isinstance(content, str) else content
+            return "\n".join(part for part in parts if isinstance(part, str))
+    return ""
 
 
 def _filled(reply: str, values: dict[str, str]) -> str:

@@ -5,7 +5,8 @@ not need, until something goes wrong.
 """
 
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,7 @@ import orjson
 from yarl import URL
 
 from weighbridge.providers.base import CallFailed
+from weighbridge.providers.events import Event, EventReader
 from weighbridge.providers.failures import (
     body_retry_after_s,
     call_failed,
@@ -62,11 +64,7 @@ class Transport:
         Raises:
             CallFailed: no answer, no success, or no JSON. No message of it holds the key.
         """
-        try:
-            data = orjson.dumps(body, default=_plain)
-        except TypeError as error:
-            message = f"the request cannot be written as JSON: {error}"
-            raise call_failed("bad_request", message, retry=False) from None
+        data = _written(body)
         session = self._session or self._open()
         timeout = self._timeout if timeout_s is None else aiohttp.ClientTimeout(total=timeout_s)
         try:
@@ -79,6 +77,49 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _broken(error, url) from error
         return _parsed(text)
+
+    async def post_events(
+        self, url: URL, headers: Mapping[str, str], body: Mapping[str, object]
+    ) -> AsyncGenerator[Any, None]:
+        """Send a JSON object, and parse the JSON of each event of the stream that comes back.
+
+        An endpoint that does not stream answers with one JSON text, which is then all there is. The
+        error of an event that is named so is given as `{"error": …}`. Close the generator to end
+        the exchange before the stream has ended; the caller watches the time.
+
+        Returns:
+            Values, and None for `[DONE]`.
+
+        Raises:
+            CallFailed: as `post_json`; events before the failure have been given by then.
+        """
+        data = _written(body)
+        session = self._session or self._open()
+        wanted = {**headers, "Accept": "text/event-stream, application/json"}
+        reader = EventReader()
+        total = 0
+        try:
+            async with session.post(
+                url, data=data, headers=wanted, timeout=self._timeout, allow_redirects=False
+            ) as response:
+                if not 200 <= response.status < 300:
+                    raise await self._refused(response, headers)
+                if response.content_type == "application/json":
+                    yield _parsed(await self._read(response))
+                    return
+                # Servers (llama.cpp is one) end the connection after a stream and do not say so:
+                # the next request on it would fail.
+                with closing(response):
+                    async for part in response.content.iter_any():
+                        total += len(part)
+                        if total > self._max_bytes:
+                            raise self._too_long()
+                        for event in reader.read(part):
+                            yield _value_of(event)
+                for event in reader.end():
+                    yield _value_of(event)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _broken(error, url) from error
 
     async def post_file(
         self,
@@ -255,6 +296,23 @@ def _broken(error: Exception, url: URL) -> CallFailed:
         message = f"{where} does not speak HTTP: {error.message}"
         return call_failed("malformed", message, retry=True)
     return call_failed("connection", f"no connection to {where}: {reason}", retry=True)
+
+
+def _value_of(event: Event) -> Any:
+    if event.data.strip() == b"[DONE]":
+        return None
+    value = _parsed(event.data)
+    if event.name == "error" and not (isinstance(value, dict) and value.get("error")):
+        return {"error": value}
+    return value
+
+
+def _written(body: Mapping[str, object]) -> bytes:
+    try:
+        return orjson.dumps(body, default=_plain)
+    except TypeError as error:
+        message = f"the request cannot be written as JSON: {error}"
+        raise call_failed("bad_request", message, retry=False) from None
 
 
 def _parsed(text: bytes) -> Any:

@@ -10,7 +10,7 @@ from yarl import URL
 
 from weighbridge import __version__
 from weighbridge.core.json import JsonObject
-from weighbridge.providers.base import CallFailed, Image, Video
+from weighbridge.providers.base import CallFailed, Image, Part, Video
 from weighbridge.providers.failures import (
     call_failed,
     endpoint_message,
@@ -27,6 +27,15 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
 )
+
+
+_PARTS = {
+    "str": "texts",
+    "ImagePart": "images",
+    "VideoPart": "videos",
+    "ToolCall": "calls of tools",
+    "ToolResult": "results of tools",
+}
 
 
 class Address:
@@ -58,6 +67,11 @@ def headers(**more: str) -> CIMultiDict[str]:
     for name, value in more.items():
         found[name.replace("_", "-")] = value
     return found
+
+
+def kind_of(part: Part) -> str:
+    """What a part of a message is, in a word, for messages to people."""
+    return _PARTS[type(part).__name__]
 
 
 def refuse_unread(params: JsonObject) -> None:
