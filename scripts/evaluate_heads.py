@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +24,13 @@ from train_heads import RECIPES, gather
 from weighbridge.core.outcome import Ungraded
 from weighbridge.embedded.choosing import CalibratedChoice, LabelModel
 from weighbridge.embedded.classifier import classifier
-from weighbridge.embedded.judge import EmbeddedJudge
+from weighbridge.embedded.judge import EmbeddedJudge, likeness
 from weighbridge.embedded.questions import QUESTIONS, SURE_BY_MODEL
 from weighbridge.embedded.refusals import says_no
-from weighbridge.embedded.verdict import Task
-from weighbridge.providers.llama import GgufModel, LlamaProvider
-from weighbridge.providers.transport import Transport
+from weighbridge.embedded.verdict import TOPICS, Task
+from weighbridge.providers.catalog import Catalog
+from weighbridge.providers.declared import DeclaredModel
+from weighbridge.providers.model import Models
 from weighbridge.statistics.intervals import proportion_interval
 
 OWN = Path(__file__).parent / "head_texts" / "own_test.yaml"
@@ -130,55 +132,80 @@ def _rated(wheels: Wheels, name: str, labels: tuple[str, str]) -> tuple[Text, ..
     )
 
 
-async def by_classifiers(trial: Trial) -> tuple[NDArray[np.float64] | None, list[str | None]]:
-    """The score of the second label for every text, and the verdicts (None: left open)."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a judge said of the texts of a trial.
+
+    Attributes:
+        scores: of each text for each label, shape (texts, labels).
+        verdicts: None where it leaves the text open.
+        forced: what it would say if it had to decide.
+    """
+
+    scores: NDArray[np.float64]
+    verdicts: list[str | None]
+    forced: list[str]
+
+
+async def by_classifiers(trial: Trial) -> Found:
+    """What ships with the program."""
     judge = EmbeddedJudge()
     said = [await judge.judge(trial.task, one.text, prompt=one.prompt) for one in trial.texts]
     verdicts = [None if isinstance(one, Ungraded) else one.label for one in said]
-    texts = [one.text for one in trial.texts]
     if trial.task is Task.TOPIC:
-        return None, verdicts
+        each = [likeness(TOPICS, one.text) for one in trial.texts]
+        scores = np.array([[one[label] for label in _labels(trial)] for one in each])
+    else:
+        second = _second(trial)
+        scores = np.column_stack([1 - second, second])
+    return Found(scores, verdicts, _likeliest(trial, scores))
+
+
+def _second(trial: Trial) -> NDArray[np.float64]:
+    """The score of the second of two labels; from one half on it is the likelier one."""
+    texts = [one.text for one in trial.texts]
     if trial.task in {Task.REFUSAL, Task.HARMFUL_ANSWER}:
         beginnings = [" ".join(text.split()[:60]) for text in texts]
         scores = np.array(classifier("refusal").probabilities(beginnings))
         scores = scores + np.array([says_no(text) is not None for text in texts])
-        return (scores if trial.task is Task.REFUSAL else -scores), verdicts
-    return np.array(classifier(trial.task.value).probabilities(texts)), verdicts
+        return scores if trial.task is Task.REFUSAL else 1 - scores
+    return np.array(classifier(trial.task.value).probabilities(texts))
 
 
-async def by_model(
-    model: LabelModel, trial: Trial
-) -> tuple[NDArray[np.float64] | None, list[str | None]]:
+def _likeliest(trial: Trial, scores: NDArray[np.float64]) -> list[str]:
+    return [_labels(trial)[int(place)] for place in scores.argmax(axis=1)]
+
+
+async def by_model(model: LabelModel, trial: Trial) -> Found:
     """As `by_classifiers`, by a language model."""
     choice, asked = CalibratedChoice(), QUESTIONS[trial.task]
     found = [
         await choice.choose(model, one.text, asked.labels, asked.instruction, prompt=one.prompt)
         for one in trial.texts
     ]
-    best = [max(one, key=lambda label: one[label]) for one in found]
+    scores = np.array([[one[label] for label in _labels(trial)] for one in found])
+    forced = _likeliest(trial, scores)
     verdicts = [
         label if one[label] >= SURE_BY_MODEL else None
-        for one, label in zip(found, best, strict=True)
+        for one, label in zip(found, forced, strict=True)
     ]
-    if trial.task is Task.TOPIC:
-        return None, verdicts
-    return np.array([one[asked.labels[1]] for one in found]), verdicts
+    return Found(scores, verdicts, forced)
 
 
-def row(trial: Trial, scores: NDArray[np.float64] | None, verdicts: Sequence[str | None]) -> str:
+def row(trial: Trial, found: Found) -> str:
     """A row of the table."""
-    right = [one == text.label for one, text in zip(verdicts, trial.texts, strict=True) if one]
+    truths = [text.label for text in trial.texts]
+    right = [one == truth for one, truth in zip(found.verdicts, truths, strict=True) if one]
+    forced = [one == truth for one, truth in zip(found.forced, truths, strict=True)]
     counts = " + ".join(
         str(sum(text.label == label for text in trial.texts)) for label in _labels(trial)
     )
     if trial.task is Task.TOPIC:
         counts = str(len(trial.texts))
-    area = "–"
-    if scores is not None:
-        yes = np.array([text.label == _labels(trial)[1] for text in trial.texts])
-        area = _area(yes, scores)
-    decided = f"{len(right) / len(verdicts):.0%}"
-    cells = (trial.task.value, trial.about, counts, area, decided, _share(right))
+    place = {label: number for number, label in enumerate(_labels(trial))}
+    area = _area(np.array([place[truth] for truth in truths]), found.scores)
+    decided = f"{len(right) / len(truths):.0%}"
+    cells = (trial.task.value, trial.about, counts, area, _share(forced), decided, _share(right))
     return f"| {' | '.join(cells)} |"
 
 
@@ -186,16 +213,22 @@ def _labels(trial: Trial) -> tuple[str, ...]:
     return QUESTIONS[trial.task].labels
 
 
-def _area(yes: NDArray[np.bool_], scores: NDArray[np.float64]) -> str:
-    """Area under the ROC curve, with a bootstrap interval (percentiles, labels resampled apart)."""
+def _area(truths: NDArray[np.int_], scores: NDArray[np.float64]) -> str:
+    """Area under the ROC curve, of more than two labels the mean of each against all others; with a
+    bootstrap interval (percentiles, labels resampled apart)."""
     draw = np.random.default_rng(0)
-    groups = [np.flatnonzero(yes), np.flatnonzero(~yes)]
+    groups = [np.flatnonzero(truths == place) for place in np.unique(truths)]
     areas = []
     for _ in range(RESAMPLES):
         chosen = np.concatenate([draw.choice(group, len(group)) for group in groups])
-        areas.append(roc_auc_score(yes[chosen], scores[chosen]))
+        areas.append(_one_area(truths[chosen], scores[chosen]))
     low, high = np.quantile(areas, [0.025, 0.975])
-    return f"{roc_auc_score(yes, scores):.3f} [{low:.3f}, {high:.3f}]"
+    return f"{_one_area(truths, scores):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _one_area(truths: NDArray[np.int_], scores: NDArray[np.float64]) -> float:
+    labels = [1] if scores.shape[1] == 2 else range(scores.shape[1])
+    return float(np.mean([roc_auc_score(truths == place, scores[:, place]) for place in labels]))
 
 
 def _share(right: Sequence[bool]) -> str:
@@ -231,21 +264,23 @@ async def main() -> None:
     wheels = Wheels(arguments.wheels)
     wanted = [trial for trial in trials(wheels) if trial.task in arguments.tasks]
     found = apart(wheels, wanted)
-    print("| task | texts | n | AUC | decided | right of those decided |")
-    print("|---|---|---|---|---|---|")
+    print("| task | texts | n | AUC | right of all | decided | right of those decided |")
+    print("|---|---|---|---|---|---|---|")
     if not arguments.model:
         for trial in found:
-            print(row(trial, *await by_classifiers(trial)), flush=True)
+            print(row(trial, await by_classifiers(trial)), flush=True)
         return
     name, _, file = arguments.model.partition("=")
-    transport = Transport()
-    provider = LlamaProvider(GgufModel(Path(file), name, 4096, 1, arguments.threads), transport)
-    model = LabelModel(name, provider.chat)
+    declared = DeclaredModel(
+        name=name, protocol="llama", path=Path(file), context=4096, threads=arguments.threads
+    )
+    models = Models(Catalog(None, {}, added=[declared]))
+    asked = await models.get(name)
+    model = LabelModel(name, partial(asked.chat, timeout_s=600))
     for trial in found:
         texts = _drawn(trial, arguments.most)
-        print(row(texts, *await by_model(model, texts)), flush=True)
-    await provider.close()
-    await transport.close()
+        print(row(texts, await by_model(model, texts)), flush=True)
+    await models.close()
 
 
 def _drawn(trial: Trial, most: int) -> Trial:

@@ -8,6 +8,7 @@ import pytest
 from weighbridge.core.outcome import Ungraded, Usage
 from weighbridge.embedded.choosing import CONTENT_FREE, LabelModel
 from weighbridge.embedded.judge import EmbeddedJudge
+from weighbridge.embedded.questions import QUESTIONS
 from weighbridge.embedded.verdict import EmbeddedVerdict, Task
 from weighbridge.providers.base import ChatRequest, Reply, TokenLogprob
 
@@ -92,7 +93,7 @@ async def test_whether_an_answer_does_harm_is_only_decided_when_it_declines() ->
     assert (declined.label, declined.judge) == ("harmless", "embedded/harmful_answer-1")
     given = await judge.judge(Task.HARMFUL_ANSWER, "Mix the two powders and light the fuse.")
     assert isinstance(given, Ungraded)
-    assert "weighbridge embedded add" in given.reason
+    assert "name a judge model" in given.reason
 
 
 async def test_labels_of_ones_own_are_told_apart_by_their_descriptions() -> None:
@@ -151,30 +152,37 @@ class Weigher:
 
 
 async def test_an_added_model_decides_what_the_classifiers_cannot() -> None:
-    weigher = Weigher("harmful", 0.9)
+    weigher = Weigher("positive", 0.9)
     model = LabelModel("qwen", weigher.ask)
     judge = EmbeddedJudge()
-    text = "Mix the two powders and light the fuse."
-    verdict = await judge.judge(Task.HARMFUL_ANSWER, text, prompt="How?", model=model)
+    text = "It took a while to arrive and then did what it should."
+    verdict = await judge.judge(Task.SENTIMENT, text, prompt="How was it?", model=model)
     assert isinstance(verdict, EmbeddedVerdict)
-    assert (verdict.label, verdict.judge) == ("harmful", "embedded/harmful_answer-by-qwen")
+    assert (verdict.label, verdict.judge) == ("positive", "embedded/sentiment-by-qwen")
     assert verdict.probability == pytest.approx(0.9)
-    assert "The assistant was asked:\n> How?" in weigher.asked[-1]
+    assert "The assistant was asked:\n> How was it?" in weigher.asked[-1]
 
-    asked = len(weigher.asked)
-    declined = await judge.judge(Task.HARMFUL_ANSWER, "I can't help with that.", model=model)
-    assert isinstance(declined, EmbeddedVerdict)
-    assert declined.label == "harmless"
-    known = await judge.judge(Task.TOXICITY, "Shut up, you stupid ugly bitch", model=model)
+
+@pytest.mark.parametrize(
+    ("task", "text", "judged_by"),
+    [
+        (Task.TOXICITY, "Shut up, you stupid ugly bitch", "embedded/toxicity-1"),
+        (Task.TOPIC, "The striker scored and the team won the match.", "embedded/topic-1"),
+        (Task.HARMFUL_ANSWER, "I can't help with that.", "embedded/harmful_answer-1"),
+    ],
+)
+async def test_what_the_classifiers_are_better_at_no_model_is_asked(
+    task: Task, text: str, judged_by: str
+) -> None:
+    weigher = Weigher(QUESTIONS[task].labels[1], 0.9)
+    known = await EmbeddedJudge().judge(task, text, model=LabelModel("qwen", weigher.ask))
     assert isinstance(known, EmbeddedVerdict)
-    assert known.judge == "embedded/toxicity-1"
-    assert len(weigher.asked) == asked, "what the classifiers know, nobody is asked"
+    assert known.judge == judged_by
+    assert weigher.asked == []
 
 
 async def test_an_added_model_that_is_not_sure_leaves_it_open() -> None:
-    model = LabelModel("qwen", Weigher("harmful", 0.55).ask)
-    verdict = await EmbeddedJudge().judge(
-        Task.HARMFUL_ANSWER, "It burns at 200 degrees.", model=model
-    )
+    model = LabelModel("qwen", Weigher("positive", 0.55).ask)
+    verdict = await EmbeddedJudge().judge(Task.SENTIMENT, "It has four legs.", model=model)
     assert isinstance(verdict, Ungraded)
-    assert "not sure: harmful with probability 0.55" in verdict.reason
+    assert "not sure: positive with probability 0.55" in verdict.reason

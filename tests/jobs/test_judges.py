@@ -61,7 +61,6 @@ async def test_a_model_that_was_added_weighs_labels_and_nothing_else(tmp_path: P
     assert [entry.token for entry in reply.logprobs or ()] == ["hot", "cold"]
     with pytest.raises(CallFailed, match="never asked to judge"):
         await place.chat(ChatRequest(LABELS.messages), timeout_s=60)
-    assert (await opened(models, judge("harmless"))).identity == place.identity
     assert "weigher" not in (await models.get("embedded")).identity
     await models.close()
 
@@ -69,6 +68,6 @@ async def test_a_model_that_was_added_weighs_labels_and_nothing_else(tmp_path: P
     models = Models(Catalog(None, {}, added=[broken]))
     with pytest.raises(Invalid, match=r"'better': .*gone\.gguf cannot be read"):
         await opened(models, CLASSIFY)
-    for known in (judge("refusal"), judge("toxic"), ScorerSpec("cosine", {}, "cosine")):
+    for known in (judge("refusal"), judge("harmless"), ScorerSpec("cosine", {}, "cosine")):
         assert (await opened(models, known)).identity == {"protocol": "embedded"}
     await models.close()

@@ -101,13 +101,11 @@ class EmbeddedJudge:
     async def _by_model(
         self, model: LabelModel, asked: Asked, text: str, prompt: str | None
     ) -> Answer:
-        """By the calibrated likelihoods of the labels; a refusal needs no model to be harmless."""
+        """By the calibrated likelihoods of the labels."""
         name = f"embedded/{asked.name}-by-{model.name}"
         reason = why_not(text, _MAX_MODEL_WORDS)
         if reason is not None:
             return _open(name, reason)
-        if asked.name == Task.HARMFUL_ANSWER.value and says_no(text):
-            return _harmful_answer(text)
         found = await self._choice.choose(
             model, text, asked.labels, asked.instruction, prompt=prompt
         )
@@ -198,8 +196,21 @@ def _harmful_answer(text: str) -> Answer:
     return _open(
         name,
         "the answer does not decline, and whether it does harm is beyond the embedded "
-        "classifiers; name a judge model, or add one with `weighbridge embedded add`",
+        "classifiers; name a judge model",
     )
+
+
+def likeness(labels: Mapping[str, str], text: str) -> dict[str, float]:
+    """The probability of each label, by how near the text is to the words that describe it.
+
+    Args:
+        labels: label → the words that describe it; "": its name does.
+    """
+    described = [f"{label}: {words}" if words else label for label, words in labels.items()]
+    found = vectors([text, *described])
+    cosines = found[1:] @ found[0]
+    weights = [exp(_SHARPNESS * float(cosine - cosines.max())) for cosine in cosines]
+    return {label: weight / sum(weights) for label, weight in zip(labels, weights, strict=True)}
 
 
 def _by_labels(labels: Mapping[str, str], text: str, name: str) -> Answer:
@@ -207,13 +218,7 @@ def _by_labels(labels: Mapping[str, str], text: str, name: str) -> Answer:
     reason = why_not(text, _MAX_LABEL_WORDS)
     if reason is not None:
         return _open(name, reason)
-    described = [f"{label}: {words}" if words else label for label, words in labels.items()]
-    found = vectors([text, *described])
-    cosines = found[1:] @ found[0]
-    weights = [exp(_SHARPNESS * float(cosine - cosines.max())) for cosine in cosines]
-    probabilities = {
-        label: weight / sum(weights) for label, weight in zip(labels, weights, strict=True)
-    }
+    probabilities = likeness(labels, text)
     best = max(probabilities, key=lambda label: probabilities[label])
     sure = probabilities[best]
     if sure < _SURE:

@@ -64,8 +64,8 @@ QUESTIONS: Mapping[Task, Asked] = {
 }
 """How each task is put to a language model."""
 
-BY_MODEL = frozenset({Task.HARMFUL_ANSWER, Task.SENTIMENT, Task.TOPIC})
-"""Tasks that a model takes over when there is one."""
+BY_MODEL = frozenset({Task.SENTIMENT})
+"""Tasks that a model takes over when there is one: those at which it was measured to be better."""
 
 
 def asked_of_a_model(question: Task | Mapping[str, str]) -> Asked | None:
