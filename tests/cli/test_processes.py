@@ -100,16 +100,33 @@ def test_ctrl_c_keeps_what_was_answered_and_the_run_goes_on_later(cli: Cli, slow
     assert finished["usage"]["calls"] == 80  # nothing was paid twice
 
 
-def test_sigterm_ends_it_cleanly_too_and_runs_not_begun_are_cancelled(slow: Path) -> None:
+def test_sigterm_ends_all_runs_of_the_evaluation_cleanly(slow: Path) -> None:
     with start(slow, "run", "qa.yaml", "--json", "--model", "parrot", "--model", "cat") as process:
         wait_for_calls(process)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=20)
     assert process.returncode == 143
+    for run in (json.loads(line) for line in out.splitlines()):
+        assert (run["status"], run["reason"]) == ("cancelled", "interrupted")
+        assert 0 < run["progress"]["done"] < 80  # they take turns, however fast the cat is
+        assert run["usage"]["calls"] == run["progress"]["done"]
+    assert len(re.findall("^resume with: ", err, re.MULTILINE)) == 2
+
+
+def test_an_evaluation_not_begun_when_the_signal_comes_is_cancelled(cli: Cli, slow: Path) -> None:
+    stopped = [
+        json.loads(cli("run", "qa.yaml", "--budget-tokens", "100", "--json").out) for _ in range(2)
+    ]
+    resumed = [word for run in stopped for word in ("--resume", run["id"])]
+    with start(slow, "run", *resumed, "--json", "--budget-tokens", "1000000") as process:
+        wait_for_calls(process)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130
     first, second = (json.loads(line) for line in out.splitlines())
     assert (first["status"], second["status"]) == ("cancelled", "cancelled")
-    assert second["progress"]["done"] == 0
-    assert len(re.findall("^resume with: ", err, re.MULTILINE)) == 2
+    assert first["progress"]["done"] > stopped[0]["progress"]["done"]
+    assert second["progress"]["done"] == stopped[1]["progress"]["done"]
 
 
 def test_after_kill_9_the_run_goes_on_and_loses_nothing(cli: Cli, slow: Path) -> None:

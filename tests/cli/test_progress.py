@@ -48,12 +48,11 @@ def test_the_counters_name_what_is_there_and_leave_out_the_rest() -> None:
 
 def test_lines_say_start_way_and_end(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
-    lines = Lines(clock)
-    lines.begin("parrot", at(100))
+    run = Lines(clock).begin("parrot", at(100))
     clock.now += 10
-    lines.show(at(600))
+    run.show(at(600))
     clock.now += 10
-    lines.end(at(1000))
+    run.end(at(1000))
     assert capsys.readouterr().err.splitlines() == [
         "parrot: 1,000 cases, 100 of them done already",
         "parrot: 600/1,000 done, 6,000 tokens, 50.0/s, 8.00 s left",
@@ -72,11 +71,30 @@ def test_the_bar_shows_the_counters(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, as far as rich is concerned
-    bar = Bar()
-    bar.begin("parrot [bold]", at(0))
-    bar.show(at(500, in_flight=64))
-    bar.end(at(1000))
+    run = Bar().begin("parrot [bold]", at(0))
+    run.show(at(500, in_flight=64))
+    run.end(at(1000))
     shown_text = capsys.readouterr().err
     assert "parrot [bold]" in shown_text
     assert "500/1,000 done, 64 in flight" in shown_text
     assert "1,000/1,000 done" in shown_text
+
+
+def test_two_runs_have_a_bar_each_that_stand_when_both_have_ended(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    bar = Bar()
+    parrot, cat = bar.begin("parrot", at(0)), bar.begin("cat", at(0))
+    parrot.show(at(500))
+    cat.show(at(250))
+    assert "cat: 250/1,000 done" in capsys.readouterr().err
+    parrot.end(at(1000))
+    cat.show(at(750))  # goes on
+    cat.end(at(1000))
+    last = capsys.readouterr().err
+    assert "parrot: 1,000/1,000 done" in last
+    assert "cat: 750/1,000 done" in last
+    assert "cat: 1,000/1,000 done" in last
+    bar.begin("parrot", at(0)).end(at(20))  # another command's worth of it begins anew
+    assert "cat" not in capsys.readouterr().err

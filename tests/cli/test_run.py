@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+from itertools import accumulate
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,9 +12,14 @@ import pytest
 from cli.command_line import Cli
 from weighbridge.cli.options import read_settings
 from weighbridge.cli.session import open_session
+from weighbridge.core.run import RunState
 from weighbridge.dialects.native import translate
 from weighbridge.errors import OutOfSpace
-from weighbridge.jobs import recorder
+from weighbridge.jobs import foreground, recorder
+from weighbridge.jobs.loading import LoadedRun
+from weighbridge.providers.base import ChatRequest, Reply
+from weighbridge.providers.scripted import ScriptedProvider
+from weighbridge.store.engine import Store
 
 
 def runs_of(cli: Cli) -> list[dict[str, object]]:
@@ -78,6 +84,58 @@ def test_several_models_are_a_line_of_json_each(cli: Cli) -> None:
     assert (first["model"], second["model"]) == ("parrot", "cat")
     assert first["evaluation"]["id"] == second["evaluation"]["id"]
     assert first["progress"]["total"] == 2
+
+
+def test_several_models_are_asked_by_turns(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three shards each, sixteen calls in flight, of which each of the cat's takes no time."""
+    asked: list[ScriptedProvider] = []
+    in_flight = most = 0
+    chat = ScriptedProvider.chat
+
+    async def noted(self: ScriptedProvider, request: ChatRequest) -> Reply:
+        nonlocal in_flight, most
+        asked.append(self)
+        in_flight += 1
+        most = max(most, in_flight)
+        reply = await chat(self, request)
+        in_flight -= 1
+        return reply
+
+    monkeypatch.setattr(ScriptedProvider, "chat", noted)
+    models = folder / "models.toml"
+    models.write_text(models.read_text().replace("latency_ms = 100", "latency_ms = 2"))
+    rows = "".join(f"c{n},slow,X\n" for n in range(600))
+    (folder / "questions.csv").write_text("id,country,capital\n" + rows)
+    with_changes(folder, concurrency="16")
+    said = cli("run", "qa.yaml", "--model", "parrot", "--model", "cat", "--json")
+    assert [json.loads(line)["progress"]["done"] for line in said.out.splitlines()] == [600, 600]
+    assert len(asked) == 1200
+    assert most <= 16  # of both together
+    parrot = asked[0]
+    ahead = list(accumulate(1 if one is parrot else -1 for one in asked))
+    level = ahead.index(0)  # the parrot began a moment earlier
+    assert level < 600
+    assert max(map(abs, ahead[level:])) <= 32
+
+
+def test_a_run_that_cannot_go_on_leaves_the_other_alone(
+    cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver = foreground.deliver
+
+    async def full(store: Store, loaded: LoadedRun) -> RunState:
+        if loaded.run.model == "parrot":
+            raise OutOfSpace("no room left in the database")
+        return await deliver(store, loaded)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(foreground, "deliver", full)
+        said = cli("run", "qa.yaml", "--model", "parrot", "--model", "cat")
+    assert said.code == 1
+    assert "no room left" in said.err
+    assert {run["model"]: run["status"] for run in runs_of(cli)}["cat"] == "succeeded"
 
 
 def test_standard_input_is_read(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

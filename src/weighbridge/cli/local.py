@@ -1,9 +1,9 @@
 """Runs executed in this process: no server, no queue, the same rows."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import click
@@ -19,6 +19,7 @@ from weighbridge.jobs.execution import Execution
 from weighbridge.jobs.foreground import OWNED_FOR_S, run_in_foreground, this_process
 from weighbridge.jobs.loading import LoadedRun, load_run
 from weighbridge.jobs.stop import Stop
+from weighbridge.jobs.turns import Lane, Turns
 from weighbridge.services.evaluations import Owner, Reproduction
 
 INTERRUPT_GRACE_S = 5.0
@@ -118,7 +119,8 @@ async def execute(
     display: Display,
     on_trouble: Callable[[Sequence[str]], object],
 ) -> Ended:
-    """Execute runs, one after the other, until all have ended or a signal comes.
+    """Execute runs until all have ended or a signal comes: those of one evaluation side by side,
+    evaluations one after the other.
 
     Args:
         begin: makes or takes up the runs; a signal cancels it.
@@ -127,13 +129,15 @@ async def execute(
     with Interrupts() as interrupts:
         runs = await interrupts.unless_stopped(begin) or ()
         run_ids = tuple(run.id for run in runs)
+        together: dict[str, list[str]] = {}
+        for run in runs:
+            together.setdefault(run.evaluation_id, []).append(run.id)
         try:
-            for run_id in run_ids:
+            for ids in together.values():
                 if interrupts.code is None:
-                    await _execute(session, run_id, overrides, display, interrupts)
+                    await _execute(session, ids, overrides, display, interrupts)
                 else:
-                    with suppress(Conflict):  # it had ended before
-                        await session.services.runs.cancel(session.caller, run_id)
+                    await _cancel(session, ids)
         except Conflict:  # somebody else executes it
             raise
         except WeighbridgeError:
@@ -143,22 +147,62 @@ async def execute(
 
 
 async def _execute(
-    session: Session, run_id: str, overrides: Overrides, display: Display, interrupts: Interrupts
+    session: Session,
+    run_ids: Sequence[str],
+    overrides: Overrides,
+    display: Display,
+    interrupts: Interrupts,
 ) -> None:
-    services = session.services
-    loaded = await _load(session, run_id, overrides)
+    """Execute the runs of one evaluation. They share its calls in flight by turns, so that what
+    drifts meanwhile hits all of them alike.
+
+    One that meets an error leaves the others alone; it is raised when they have ended.
+    """
+    loaded = [await _load(session, run_id, overrides) for run_id in run_ids]
+    turns = Turns(loaded[0].evaluation.concurrency)
     live: list[Execution] = []
+
+    def stop_all() -> None:
+        for execution in live:
+            execution.stop(Stop(RunState.CANCELLED, "interrupted"), INTERRUPT_GRACE_S)
 
     def started(execution: Execution) -> None:
         live.append(execution)
-        stop = Stop(RunState.CANCELLED, "interrupted")
-        interrupts.stop_with(partial(execution.stop, stop, INTERRUPT_GRACE_S))
+        interrupts.stop_with(stop_all)
+
+    ends = await asyncio.gather(
+        *(_execute_one(session, one, display, started, turns.lane()) for one in loaded),
+        return_exceptions=True,
+    )
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+
+
+async def _execute_one(
+    session: Session,
+    loaded: LoadedRun,
+    display: Display,
+    started: Callable[[Execution], None],
+    slots: Lane,
+) -> None:
+    live: list[Execution] = []
+
+    def begun(execution: Execution) -> None:
+        live.append(execution)
+        started(execution)
 
     def read() -> Snapshot:
         return _of_execution(live[0]) if live else snapshot_of(loaded.run)
 
     async with shown(display, loaded.run.model, read):
-        await run_in_foreground(services.store, loaded, started)
+        await run_in_foreground(session.services.store, loaded, begun, slots=slots)
+
+
+async def _cancel(session: Session, run_ids: Sequence[str]) -> None:
+    for run_id in run_ids:
+        with suppress(Conflict):  # it had ended before
+            await session.services.runs.cancel(session.caller, run_id)
 
 
 async def _load(session: Session, run_id: str, overrides: Overrides) -> LoadedRun:
@@ -207,7 +251,7 @@ def _of_execution(execution: Execution) -> Snapshot:
         progress.ungraded,
         usage.input_tokens + usage.output_tokens,
         usage.cost_usd,
-        execution.in_flight,
+        execution.asking,
     )
 
 

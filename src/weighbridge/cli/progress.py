@@ -71,14 +71,8 @@ class Pace:
         return left / rate if rate else None
 
 
-class Display(Protocol):
-    """Where progress is shown. `every_s`: how often it wants to be shown, in seconds."""
-
-    every_s: float
-
-    def begin(self, label: str, at: Snapshot) -> None:
-        """A run begins, or is taken up."""
-        ...
+class Shown(Protocol):
+    """One run on a display."""
 
     def show(self, at: Snapshot) -> None:
         """It has come so far."""
@@ -89,13 +83,25 @@ class Display(Protocol):
         ...
 
 
+class Display(Protocol):
+    """Where progress is shown, of several runs at once if need be. `every_s`: how often it wants to
+    be shown, in seconds."""
+
+    every_s: float
+
+    def begin(self, label: str, at: Snapshot) -> Shown:
+        """A run begins, or is taken up."""
+        ...
+
+
 class Silence:
     """Shows nothing."""
 
     every_s = 60.0
 
-    def begin(self, label: str, at: Snapshot) -> None:
+    def begin(self, label: str, at: Snapshot) -> "Silence":  # noqa: ARG002 - the protocol's
         """Nothing."""
+        return self
 
     def show(self, at: Snapshot) -> None:
         """Nothing."""
@@ -105,24 +111,29 @@ class Silence:
 
 
 class Lines:
-    """A line at the start, one every ten seconds, and one at the end."""
+    """A line at the start of a run, one every ten seconds, and one at the end."""
 
     every_s = LINE_EVERY_S
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._label = ""
-        self._pace = Pace(clock)
-        self._began = (0.0, 0)
 
-    def begin(self, label: str, at: Snapshot) -> None:
+    def begin(self, label: str, at: Snapshot) -> "LinesOfRun":
         """The first line: how many cases there are, and how many of them are done already."""
-        self._label = label
-        self._pace = Pace(self._clock)
-        self._pace.note(at.done)
-        self._began = (self._clock(), at.done)
         already = f", {count(at.done)} of them done already" if at.done else ""
         click.echo(f"{label}: {count(at.total)} cases{already}", err=True)
+        return LinesOfRun(label, at.done, self._clock)
+
+
+class LinesOfRun:
+    """The lines of one run, each with its name."""
+
+    def __init__(self, label: str, done: int, clock: Callable[[], float]) -> None:
+        self._label = label
+        self._clock = clock
+        self._pace = Pace(clock)
+        self._pace.note(done)
+        self._began = (clock(), done)
 
     def show(self, at: Snapshot) -> None:
         """A line on the way."""
@@ -170,17 +181,17 @@ async def shown(display: Display, label: str, read: Callable[[], Snapshot]) -> A
     Args:
         read: the present counters; called a few times a second at most.
     """
-    display.begin(label, read())
-    task = asyncio.create_task(_keep_showing(display, read), name="progress")
+    run = display.begin(label, read())
+    task = asyncio.create_task(_keep_showing(display.every_s, run, read), name="progress")
     try:
         yield
     finally:
         task.cancel()
         await asyncio.wait([task])
-        display.end(read())
+        run.end(read())
 
 
-async def _keep_showing(display: Display, read: Callable[[], Snapshot]) -> None:
+async def _keep_showing(every_s: float, run: Shown, read: Callable[[], Snapshot]) -> None:
     while True:
-        await asyncio.sleep(display.every_s)
-        display.show(read())
+        await asyncio.sleep(every_s)
+        run.show(read())

@@ -20,6 +20,7 @@ from weighbridge.jobs.precision import PrecisionWatch
 from weighbridge.jobs.recorder import Recorder
 from weighbridge.jobs.spending import Spending
 from weighbridge.jobs.stop import Stop
+from weighbridge.jobs.turns import Lane
 from weighbridge.store.datasets import read_segment
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import positions_done
@@ -45,14 +46,18 @@ class Execution:
     Args:
         loaded: the run and all it needs.
         store: where outcomes go.
-        slots: calls in flight that this run shares with the others of the process; None: only the
-            limit of the evaluation itself.
+        slots: entered for each call, where calls in flight are shared with other runs; None: only
+            the limit of the evaluation itself.
+
+    Attributes:
+        in_flight: cases taken from the queue, those that wait for a slot included.
+        asking: those of them that have one.
 
     Use as an async context manager, or `open` it and `close` it.
     """
 
     def __init__(
-        self, loaded: LoadedRun, store: Store, slots: asyncio.Semaphore | None = None
+        self, loaded: LoadedRun, store: Store, slots: asyncio.Semaphore | Lane | None = None
     ) -> None:
         self.loaded = loaded
         self._store = store
@@ -77,6 +82,7 @@ class Execution:
         self._answered = False
         self._hopeless = 0
         self.in_flight = 0
+        self.asking = 0
         self._drained = asyncio.Event()
         self.done = loaded.run.progress.done
         self.failed = loaded.run.progress.failed
@@ -223,10 +229,16 @@ class Execution:
             self.in_flight += 1
             try:
                 async with slots:
+                    if self.stopped is not None:  # while it waited
+                        continue
                     doing = work.do(case, ticket.shard.epoch, given)
                     if trace is not None:
                         doing = trace.case(case.position, ticket.shard.epoch, doing)
-                    record = await doing
+                    self.asking += 1
+                    try:
+                        record = await doing
+                    finally:
+                        self.asking -= 1
                 recorder.put(ticket.shard, _with_what_was_spent(record, given))
                 self._note(record, asked=given.failure is None)
             except WeighbridgeError as error:

@@ -16,6 +16,7 @@ from weighbridge.jobs.delivery import conclude, deliver
 from weighbridge.jobs.execution import Execution
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.stop import Stop
+from weighbridge.jobs.turns import Lane
 from weighbridge.jobs.watch import Watch
 from weighbridge.store.engine import Store
 from weighbridge.store.runs import move_run, read_state, take_ownership
@@ -26,7 +27,11 @@ RENEW_EVERY_S = 5.0
 
 
 async def run_in_foreground(
-    store: Store, loaded: LoadedRun, started: Callable[[Execution], None] = lambda _: None
+    store: Store,
+    loaded: LoadedRun,
+    started: Callable[[Execution], None] = lambda _: None,
+    *,
+    slots: Lane | None = None,
 ) -> RunState:
     """Execute a queued (or crashed) run to its end.
 
@@ -34,6 +39,8 @@ async def run_in_foreground(
         store: where its rows are.
         loaded: the run.
         started: handed the execution, for progress and for stopping it.
+        slots: its part of the calls in flight that it shares with runs beside it; None: it is
+            alone.
 
     Returns:
         The state it ended in.
@@ -49,7 +56,7 @@ async def run_in_foreground(
     if state not in {RunState.RUNNING, RunState.DELIVERING}:
         raise Conflict(f"the run {run_id} has ended: it is {state}")
     watch = Watch(store)
-    async with Execution(loaded, store) as execution, asyncio.TaskGroup() as tasks:
+    async with Execution(loaded, store, slots) as execution, asyncio.TaskGroup() as tasks:
         started(execution)
         watch.add(execution)
         watching = [
