@@ -198,7 +198,7 @@ def _verdicts(report: wire.Report) -> RenderableType:
 
 def _remarks(part: wire.Breakdown) -> Iterable[str]:
     if any(judge.startswith("embedded/") for judge in part.judges):
-        yield "small embedded classifiers judged"
+        yield "by the embedded judge, which is weak"
     if part.agreement is not None and part.agreement.alpha is not None:
         low, high = part.agreement.low, part.agreement.high
         interval = f" [{number(low)}, {number(high)}]" if low is not None else ""
