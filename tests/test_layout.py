@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "versions": {"datasets", "store"},
     "reports": {"statistics"},
     "spec": {"datasets", "scorers", "validation", "yamltext"},
+    "benchmarks": {"datasets", "spec", "validation", "yamltext"},
     "policy": {"validation", "yamltext"},
     "validation": {"yamltext"},
     "specfile": {"spec", "yamltext"},
@@ -36,7 +37,8 @@ ALLOWED: dict[str, set[str]] = {
         *("telemetry", "versions"),
     },
     "services": {
-        *("datasets", "documents", "generation", "jobs", "outbound", "providers", "reports"),
+        *("benchmarks", "datasets", "documents", "generation", "jobs", "outbound", "providers"),
+        "reports",
         *("scorers", "spec", "store", "versions"),
     },
     "wiring": {
@@ -52,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     "demo": {"providers", "services", "settings", "wiring"},
     "sdk": {"dialects"},
     "cli": {
-        *("datasets", "demo", "dialects", "embedded", "jobs", "policy", "providers"),
+        *("benchmarks", "datasets", "demo", "dialects", "embedded", "jobs", "policy", "providers"),
         *("scorers", "sdk", "server", "services", "settings", "spec", "specfile", "store"),
         *("validation", "versions", "wiring", "yamltext"),
     },

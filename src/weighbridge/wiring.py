@@ -25,12 +25,14 @@ from weighbridge.services.frames import Frames
 from weighbridge.services.gates import Gates
 from weighbridge.services.inferences import Inferences
 from weighbridge.services.keys import Keys
+from weighbridge.services.leaderboards import Leaderboards
 from weighbridge.services.monitoring import Monitoring
 from weighbridge.services.outcomes import Outcomes
 from weighbridge.services.reports import Reports
 from weighbridge.services.repositories import Repositories
 from weighbridge.services.reviews import Reviews
 from weighbridge.services.runs import Runs
+from weighbridge.services.standard_benchmarks import StandardBenchmarks
 from weighbridge.services.webhooks import Webhooks
 from weighbridge.settings import Settings
 from weighbridge.store.engine import Store
@@ -50,9 +52,11 @@ class Services:
     models: Models
     inferences: Inferences
     keys: Keys
+    leaderboards: Leaderboards
     datasets: Datasets
     evaluations: Evaluations
     runs: Runs
+    standard: StandardBenchmarks
     outcomes: Outcomes
     exports: Exports
     reports: Reports
@@ -121,12 +125,14 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             catalog=catalog,
             models=models,
             keys=Keys(store),
+            leaderboards=Leaderboards(store),
             datasets=datasets,
             evaluations=evaluations,
             benchmarks=Benchmarks(store, datasets, documents, evaluations, runs, catalog),
             documents=documents,
             inferences=Inferences(store, repositories),
             runs=runs,
+            standard=StandardBenchmarks(datasets, models),
             outcomes=outcomes,
             exports=Exports(outcomes),
             reports=Reports(store, runs),

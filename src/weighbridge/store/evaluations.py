@@ -154,6 +154,18 @@ async def list_of_door(
     return found, int(total or 0)
 
 
+async def evaluations_called(
+    connection: AsyncConnection, workspace_id: str, name: str
+) -> list[StoredEvaluation]:
+    """All with this name, newest first."""
+    rows = await connection.execute(
+        select(evaluations)
+        .where(evaluations.c.workspace_id == workspace_id, evaluations.c.name == name)
+        .order_by(evaluations.c.id.desc())
+    )
+    return [_evaluation(row) for row in rows.mappings()]
+
+
 def _evaluation(row: RowMapping) -> StoredEvaluation:
     return StoredEvaluation(
         id=row["id"],
