@@ -14,7 +14,12 @@ from weighbridge.outbound.guard import read_networks
 class Settings(BaseSettings):
     """Everything an operator can set. `docs/settings.md` is generated from the descriptions."""
 
-    model_config = SettingsConfigDict(env_prefix="WEIGHBRIDGE_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="WEIGHBRIDGE_",
+        env_ignore_empty=True,  # `WEIGHBRIDGE_CONFIG=` says nothing, and not "the folder here"
+        extra="ignore",
+        frozen=True,
+    )
 
     host: str = Field("127.0.0.1", description="Address the server listens on.")
     port: int = Field(8080, ge=0, le=65535, description="Port the server listens on; 0: any free.")

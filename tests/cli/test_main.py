@@ -9,6 +9,7 @@ import pytest
 from cli.command_line import Cli
 from weighbridge import __version__
 from weighbridge.cli.main import COMMANDS, commands
+from weighbridge.settings import Settings
 
 HEAVY = (
     "aiohttp",
@@ -77,3 +78,11 @@ def test_an_unknown_option_is_a_usage_error(cli: Cli) -> None:
 
 def test_the_version_is_the_packages(cli: Cli) -> None:
     assert cli("--version").out == f"weighbridge {__version__}\n"
+
+
+def test_a_setting_that_is_empty_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CONFIG", "DATABASE_URL", "PORT", "API_KEY"):
+        monkeypatch.setenv(f"WEIGHBRIDGE_{name}", "")
+    settings = Settings()
+    assert (settings.config, settings.database_url, settings.port) == (None, None, 8080)
+    assert settings.api_key is None

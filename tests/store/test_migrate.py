@@ -3,11 +3,13 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from weighbridge.errors import Invalid
 from weighbridge.store.engine import Store
 from weighbridge.store.migrate import HEAD, migrate
 from weighbridge.store.tables import metadata
@@ -56,3 +58,10 @@ async def test_several_processes_may_migrate_at_once(
         assert await connection.run_sync(schema_version) == HEAD
     for store in stores:
         await store.close()
+
+
+async def test_a_database_of_a_newer_release_is_refused(store: Store) -> None:
+    async with store.begin() as connection:
+        await connection.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(Invalid, match="newer release .schema 9999"):
+        await migrate(store)
