@@ -5,8 +5,8 @@ import asyncio
 import base64
 import itertools
 import shutil
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,7 @@ class Repository:
 
     async def put(self, branch: str, files: Mapping[str, bytes]) -> httpx2.Response:
         """Commit files to a branch; the last answer."""
+        assert files
         for path, data in files.items():
             folder, _, name = path.rpartition("/")
             answer = await self.client.put(
@@ -239,14 +240,21 @@ async def client_of(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
 async def open_house(folder: Path, database: Path, models: str = MODELS) -> AsyncIterator[House]:
     """As `open_app`, with a worker; what scripted models are asked is noted."""
     seen = Seen()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ScriptedProvider, "chat", _noting(seen, ScriptedProvider.chat))
+    with noted(seen), pytest.MonkeyPatch.context() as patch:
         patch.setattr(worker_module, "SUBMIT_EVERY_S", 0.02)
         async with open_app(folder, database, models) as services, client_of(services) as client:
             worker = Worker(services.store, services.models)
             await worker.start()
             yield House(client, services, seen)
             await worker.stop()
+
+
+@contextmanager
+def noted(seen: Seen) -> Iterator[None]:
+    """Note what scripted models are asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptedProvider, "chat", _noting(seen, ScriptedProvider.chat))
+        yield
 
 
 def _noting(seen: Seen, ask: Any) -> Any:

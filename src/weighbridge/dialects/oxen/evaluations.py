@@ -154,8 +154,11 @@ def renamed(problem: FieldProblem) -> FieldProblem:
     return FieldProblem(_NAMES.get(problem.field, problem.field), problem.message)
 
 
-def model_name(asked: str, catalog: Catalog) -> str:
+def model_name(asked: str, catalog: Catalog, field: str = "model_id") -> str:
     """The model that a UUID or name means.
+
+    Args:
+        field: where it was asked for.
 
     Raises:
         InvalidFields: there is none.
@@ -169,7 +172,7 @@ def model_name(asked: str, catalog: Catalog) -> str:
         return by_uuid[wanted]
     names = ", ".join(row.name for row in catalog.list() if row.usable)
     raise InvalidFields(
-        [FieldProblem("model_id", f"no model has the id {asked}; these can be named: {names}")]
+        [FieldProblem(field, f"no model has the id {asked}; these can be named: {names}")]
     )
 
 
