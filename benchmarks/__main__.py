@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmarks.column import column, inference
 from benchmarks.figures import failures, kills, latency, memory, start_up, throughput
+from benchmarks.pairs import nugen
 
 
 def reports(folder: Path, cases: int) -> None:
@@ -25,6 +26,7 @@ FIGURES = {
     "start-up": start_up,
     "column": column,
     "inference": inference,
+    "nugen": nugen,
     "reports": reports,
 }
 """`reports` is the last, as this process is not small any more after it."""

@@ -135,11 +135,18 @@ def project(folder: Path, url: str, count: int) -> Project:
     return Project(folder, cases, evaluation, models)
 
 
-def start(command: list[str]) -> subprocess.Popen[str]:
-    """Start a command on our core; its progress is thrown away."""
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+def start(
+    command: list[str], *, log: Path = Path(os.devnull), **environment: str
+) -> subprocess.Popen[str]:
+    """Start a command on our core; its progress is thrown away, or written to `log`."""
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, **environment},
+        )
     os.sched_setaffinity(process.pid, {OURS})
     return process
 
