@@ -129,7 +129,7 @@ What is wrong in it is said with its field and line. A format is one of those be
 `answer` are for any data, and keep all other columns for the prompt. Cases of multiple choice
 have the columns `question`, `options`, `choices` (a line `A. …` for each), `letters`, `label`
 (0-based) and `answer`. `copies`, `shots` (`n`, `split`, `example`, `instead`), `intro`, `folder`,
-`columns` and `labels` are as in the files that come with weighbridge.
+`skip`, `columns` and `labels` are as in the files that come with weighbridge.
 """
 
 

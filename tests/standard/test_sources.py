@@ -14,7 +14,9 @@ from weighbridge.benchmarks.cases import Tally, read_cases
 from weighbridge.benchmarks.form import Copy
 from weighbridge.benchmarks.registry import find_benchmark, names
 from weighbridge.benchmarks.sources import find_source
+from weighbridge.datasets.cases import check_rows
 from weighbridge.errors import Invalid
+from weighbridge.spec import parse_spec
 
 
 def write(path: Path, *records: dict[str, Any]) -> Path:
@@ -43,6 +45,14 @@ def test_a_copy_has_as_many_cases_as_it_is_said_to(name: str, copy: Copy) -> Non
     assert len({case["id"] for case in found}) == copy.cases
     whole = find_benchmark(name).cases
     assert (copy.note is not None) or (tally.left_out == 0 and copy.cases == whole)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if find_benchmark(name).copies])
+def test_every_case_has_what_every_mode_names(name: str) -> None:
+    found, _ = cases(name)
+    for mode in find_benchmark(name).modes.values():
+        spec = parse_spec({"data": "x", "model": "m", "id": "id", **mode.fields()})
+        assert sum(1 for _ in check_rows(found, spec.to_evaluation())) == len(found)
 
 
 def test_no_package_is_imported_for_its_data() -> None:
@@ -129,6 +139,23 @@ def test_authors_and_hubs_call_a_split_differently(tmp_path: Path) -> None:
     write(tmp_path / "dev.jsonl", passage)
     write(tmp_path / "train.jsonl", passage, passage)
     assert len(cases("boolq", tmp_path)[0]) == 1
+
+
+def test_what_is_there_in_two_formats_is_read_once(tmp_path: Path) -> None:
+    record = {"question_stem": "q", "choices": {"text": ["a", "b"], "label": ["A", "B"]}}
+    folder = tmp_path / "ARC-V1" / "ARC-Challenge"
+    write(folder / "ARC-Challenge-Test.jsonl", {**record, "id": "1", "answerKey": "B"})
+    (folder / "ARC-Challenge-Test.csv").write_text("questionID,AnswerKey\n1,B\n")
+    write(tmp_path / "ARC-V1" / "ARC-Easy" / "ARC-Easy-Test.jsonl", record)
+    (case,), _ = cases("arc_challenge", tmp_path)
+    assert (case["id"], case["label"]) == ("1", 1)
+
+
+def test_files_of_another_kind_beside_it_are_skipped(tmp_path: Path) -> None:
+    write(tmp_path / "test.jsonl", {"question": "1?", "answer": "#### 1"})
+    write(tmp_path / "test_socratic.jsonl", {"question": "2?", "answer": "#### 2"})
+    (case,), _ = cases("gsm8k", tmp_path)
+    assert case["answer"] == "1"
 
 
 def test_a_folder_with_one_file_needs_no_split_in_its_name(tmp_path: Path) -> None:

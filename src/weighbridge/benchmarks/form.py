@@ -133,6 +133,9 @@ class StandardBenchmark(_Strict):
     folder: Line | None = Field(
         default=None, description="Of a folder with several configurations, the one that is meant."
     )
+    skip: Line | None = Field(
+        default=None, description="Files of a folder with this in their names are something else."
+    )
     labels: Line | None = Field(
         default=None, description="What the name of the file with the answers ends with."
     )

@@ -166,6 +166,8 @@ def _of_file(benchmark: StandardBenchmark, path: Path) -> Source:
 
 def _of_folder(benchmark: StandardBenchmark, folder: Path) -> Source:
     files = _files_in(folder)
+    if benchmark.skip is not None:
+        files = [path for path in files if benchmark.skip not in str(path.relative_to(folder))]
     if benchmark.folder is not None:
         wanted = benchmark.folder.lower()
         meant = [path for path in files if wanted in str(path.relative_to(folder)).lower()]
@@ -196,7 +198,19 @@ def _files_in(folder: Path) -> list[Path]:
             found.append(path)
         if len(found) > _MOST_FILES:
             raise Invalid(f"{folder} holds over {_MOST_FILES:,} data files; name the one meant")
-    return found
+    # What is there in two formats is read once.
+    best: dict[Path, Path] = {}
+    for path in found:
+        other = best.setdefault(path.with_suffix(""), path)
+        if _rank(path) < _rank(other):
+            best[path.with_suffix("")] = path
+    return list(best.values())
+
+
+def _rank(path: Path) -> int:
+    """The richest format first: cells of csv files are only text."""
+    format_ = EXTENSIONS[path.suffix.lower()]
+    return ("jsonl", "json", "parquet", "arrow", "csv", "tsv").index(format_)
 
 
 def _of_split(files: list[Path], folder: Path, split: str) -> list[Path]:
