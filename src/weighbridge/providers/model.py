@@ -469,6 +469,8 @@ class Models:
                 check(model.as_sent(request))
         except CallFailed as failed:
             problem = failed.failure.message
+        except (AttributeError, TypeError, ValueError) as error:
+            problem = f"a parameter is not what the protocol makes of it: {error}"
         problem = problem or capabilities.beyond(declared.capabilities, request, makes)
         if problem is not None:
             raise Invalid(f"the model {name!r} cannot be asked this: {problem}")

@@ -10,7 +10,10 @@ import orjson
 import pytest
 import pytest_asyncio
 
+from support.listening import calling
 from support.oxen_app import DOT, Seen, client_of, noted, open_app
+from support.oxen_client import KEY
+from weighbridge.app import build_app
 from weighbridge.core.caller import Role
 from weighbridge.wiring import Services
 
@@ -29,6 +32,7 @@ replies = [
   {match = "(?s)say (.*)", reply = "{1}", usage = {input_tokens = 7, output_tokens = 2}},
   {contains = "draw", reply = "here", image = "dot"},
   {contains = "cut", reply = "half", finish_reason = "length"},
+  {contains = "slowly", reply = "one two three four", latency_ms = 600},
 ]
 
 [[models]]
@@ -37,6 +41,11 @@ protocol = "scripted"
 replies = ["yes"]
 input = ["text"]
 output = ["text"]
+
+[[models]]
+name = "busy"
+protocol = "scripted"
+replies = [{error = {status = 429, retry_after_s = 500}}]
 """
 
 
@@ -100,6 +109,37 @@ async def test_a_stream_says_the_same_piece_by_piece(client: httpx2.AsyncClient)
     reasons = [choice["finish_reason"] for chunk in chunks for choice in chunk["choices"]]
     assert (set(reasons[:-1]), reasons[-1]) == ({None}, "stop")
     assert chunks[-1]["usage"]["total_tokens"] == 9
+
+
+async def test_a_stream_begins_before_the_model_has_finished(services: Services) -> None:
+    body = {"model": "parrot", "stream": True, "messages": [{"role": "user", "content": "slowly"}]}
+    model = await services.models.get("parrot")
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with calling(build_app(services), "/api/ai/chat/completions", body, headers) as call:
+        events = call.events()
+        first = await anext(events)
+        assert first["choices"][0]["delta"] == {"role": "assistant", "content": "one"}
+        assert model.load.in_flight == 1
+        rest = [event async for event in events]
+    said = [it["choices"][0]["delta"].get("content") for it in rest[:-2]]
+    assert (said, rest[-1]) == ([" two", " three", " four", None], "[DONE]")
+    assert model.load.in_flight == 0
+
+
+async def test_a_client_that_goes_lets_the_model_rest(services: Services) -> None:
+    body = {"model": "parrot", "stream": True, "messages": [{"role": "user", "content": "slowly"}]}
+    model = await services.models.get("parrot")
+    headers = {"Authorization": f"Bearer {KEY}"}
+    async with calling(build_app(services), "/api/ai/chat/completions", body, headers) as call:
+        await anext(call.events())
+        assert model.load.in_flight == 1
+    assert model.load.in_flight == 0, "it had hung up after the first word"
+
+
+async def test_whoever_asks_too_much_is_told_when_to_come_back(client: httpx2.AsyncClient) -> None:
+    answer = await chat(client, model="busy")
+    refused(answer, 429, "429")
+    assert answer.headers["Retry-After"] == "500"
 
 
 async def test_a_model_is_named_by_its_uuid_too(client: httpx2.AsyncClient) -> None:
