@@ -264,7 +264,7 @@ def test_the_json_schema_names_every_field_and_scorer() -> None:
     assert items[0]["enum"] == sorted(SCORERS)
     regex = next(item for item in items[1:] if "regex" in item["properties"])
     options = regex["properties"]["regex"]["anyOf"][0]
-    assert set(options["properties"]) == {"pattern", "group", "match", "ignore_case"}
+    assert set(options["properties"]) == {"pattern", "group", "match", "ignore_case", "ignore"}
     assert options["additionalProperties"] is False
     json.dumps(schema)
 
