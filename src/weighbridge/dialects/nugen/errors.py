@@ -14,7 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from weighbridge.dialects.openai_like import headers_of, status_of
 from weighbridge.errors import InvalidFields, WeighbridgeError
+from weighbridge.providers.base import CallFailed
 
 log = logging.getLogger(__name__)
 _Parsed = TypeVar("_Parsed")
@@ -75,6 +77,12 @@ def from_error(error: WeighbridgeError) -> Response:
     return _answer(KINDS.get(error.kind, 500), error.message)
 
 
+def from_call(failed: CallFailed) -> Response:
+    """The answer to a call of a model that failed."""
+    status = 422 if failed.failure.kind == "unsupported" else status_of(failed)
+    return _answer(status, failed.failure.message, headers_of(failed))
+
+
 def from_http(error: HTTPException) -> Response:
     """The answer to what the framework refuses: no such route, method or media type."""
     return _answer(error.status_code, error.detail or HTTPStatus(error.status_code).phrase)
@@ -119,10 +127,10 @@ def _path(field: str) -> list[str | int]:
     return [int(part) if part.isdigit() else part for part in field.split(".") if part]
 
 
-def _answer(status: int, detail: Any) -> Response:
+def _answer(status: int, detail: Any, more: dict[str, str] | None = None) -> Response:
     body = orjson.dumps({"detail": _whole(detail)})
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    return Response(body, status, headers, media_type="application/json")
+    return Response(body, status, {**headers, **(more or {})}, media_type="application/json")
 
 
 def _whole(value: Any) -> Any:

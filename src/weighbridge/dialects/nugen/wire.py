@@ -153,3 +153,8 @@ def question(row: dict[str, Any]) -> dict[str, Any]:
         "answer": row.get("answer"),
         "image_url": row.get("image_url"),
     }
+
+
+def confidence(score: float | None) -> dict[str, Any]:
+    """How sure a model is of a choice, beside it: 0 to 1, None where it is not known."""
+    return {"confidence_score": score}

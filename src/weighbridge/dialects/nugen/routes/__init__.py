@@ -4,12 +4,19 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from weighbridge.dialects.nugen import errors
-from weighbridge.dialects.nugen.routes import benchmarks, documents, evaluations, models, refused
+from weighbridge.dialects.nugen.routes import (
+    benchmarks,
+    documents,
+    evaluations,
+    inference,
+    models,
+    refused,
+)
 from weighbridge.dialects.shared import BodyLimit, LastResort
 from weighbridge.wiring import Services
 
 # `refused` before `models`, which takes whatever follows `/models/`.
-PARTS = (evaluations, benchmarks, documents, refused, models)
+PARTS = (evaluations, benchmarks, documents, inference, refused, models)
 _FORM_BYTES = 1 << 20  # what a form may have beside its files
 _WITH_FILES = ("/upload", "/documents", "/documents/create")
 
