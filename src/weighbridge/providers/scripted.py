@@ -79,11 +79,14 @@ class ScriptedProvider:
 
     async def chat(self, request: ChatRequest) -> Reply:
         """Play the reply to the last user message."""
-        return await self._play(_said(request), request.top_logprobs)
+        played, latency_s = self._next(_said(request), request.top_logprobs)
+        if latency_s or isinstance(played, CallFailed):
+            return await _late(played, latency_s)
+        return played
 
     async def complete(self, request: CompletionRequest) -> Reply:
         """Play the reply to the prompt."""
-        return await self._play(request.prompt)
+        return await _late(*self._next(request.prompt))
 
     async def stream(
         self, request: ChatRequest | CompletionRequest
@@ -97,11 +100,7 @@ class ScriptedProvider:
         for word in words:
             await asyncio.sleep(latency_s / len(words))
             yield Delta(word)
-        if not words:
-            await asyncio.sleep(latency_s)
-        if isinstance(played, CallFailed):
-            raise played
-        yield played
+        yield await _late(played, 0.0 if words else latency_s)
 
     async def embed(self, texts: Sequence[str]) -> Embeddings:
         """Vectors that say nothing, but are the same for the same text: made of its hash."""
@@ -110,14 +109,6 @@ class ScriptedProvider:
 
     async def close(self) -> None:
         """Nothing to let go of."""
-
-    async def _play(self, text: str, top_logprobs: int | None = None) -> Reply:
-        played, latency_s = self._next(text, top_logprobs)
-        if latency_s:
-            await asyncio.sleep(latency_s)
-        if isinstance(played, CallFailed):
-            raise played
-        return played
 
     def _next(self, text: str, top_logprobs: int | None = None) -> tuple[Reply | CallFailed, float]:
         """How the script goes on, and how many seconds that takes."""
@@ -168,13 +159,23 @@ async def open_script(opening: Opening) -> Opened:
     return Opened(provider, identity={"script": digest}, free=True)
 
 
+async def _late(played: Reply | CallFailed, latency_s: float) -> Reply:
+    """What is played, once its time is over."""
+    if latency_s:
+        await asyncio.sleep(latency_s)
+    if isinstance(played, CallFailed):
+        raise played
+    return played
+
+
 def _said(request: ChatRequest) -> str:
     """The texts of the last user message."""
     for message in reversed(request.messages):
         if message.role == "user":
             content = message.content
-            parts = (content,) if isinstance(content, str) else content
-            return "\n".join(part for part in parts if isinstance(part, str))
+            if isinstance(content, str):
+                return content
+            return "\n".join(part for part in content if isinstance(part, str))
     return ""
 
 
