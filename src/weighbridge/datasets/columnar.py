@@ -97,6 +97,15 @@ def _types(schema: pa.Schema) -> dict[str, str]:
     return {field.name: str(field.type) for field in schema}
 
 
+def names_of(path: Path, format: str) -> list[str]:  # noqa: A002 (as elsewhere)
+    """The columns of a parquet or arrow file, rows or not."""
+    if path.stat().st_size == 0:
+        return []
+    with refusing(path, format), contextlib.ExitStack() as open_:
+        schema, _, _ = batches_of(path, format, open_)
+        return list(schema.names)
+
+
 def batches_of(
     path: Path,
     format: str,  # noqa: A002 (as elsewhere)

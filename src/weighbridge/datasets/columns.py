@@ -18,6 +18,7 @@ from weighbridge.core.json import Json
 from weighbridge.core.prompt import as_text
 from weighbridge.datasets.readers import rows_of
 from weighbridge.datasets.rows import Row
+from weighbridge.datasets.text import header_of
 
 Value: TypeAlias = str | list[float] | None
 """What a cell of the new column holds: text, an embedding, or nothing."""
@@ -27,6 +28,7 @@ HIDDEN = "_oxen_"
 
 _FLUSH_BYTES = 1 << 20
 COLUMNAR = frozenset({"parquet", "arrow"})
+SEPARATED = frozenset({"csv", "tsv"})
 
 
 def write_with_column(
@@ -70,7 +72,7 @@ def write_with_column(
             return int(
                 columnar.write_converted(
                     lambda: itertools.islice(rows_of(source, source_format), only),
-                    source_format in {"csv", "tsv"},
+                    header_of(source, source_format) if source_format in SEPARATED else None,
                     target,
                     target_format,
                     column,
@@ -79,7 +81,25 @@ def write_with_column(
                 )
             )
     rows = itertools.islice(rows_of(source, source_format), only)
-    return write_text(_with_cell(rows, column, cells), target, target_format)
+    names = None
+    if target_format in SEPARATED:
+        there = [it for it in _names(source, source_format) if not it.startswith(HIDDEN)]
+        names = there if column in there else [*there, column]
+    return write_text(_with_cell(rows, column, cells), target, target_format, names)
+
+
+def _names(source: Path, source_format: str) -> list[str]:
+    """The columns of a file; of JSON those that any row has."""
+    if source_format in SEPARATED:
+        return header_of(source, source_format)
+    if source_format in COLUMNAR:
+        columnar = importlib.import_module("weighbridge.datasets.columnar")
+        return list(columnar.names_of(source, source_format))
+    found: dict[str, None] = {}
+    for row in rows_of(source, source_format):
+        if not row.keys() <= found.keys():
+            found.update(dict.fromkeys(row))
+    return list(found)
 
 
 def _with_cell(rows: Iterable[Row], column: str, cells: Iterator[Value]) -> Iterator[Row]:

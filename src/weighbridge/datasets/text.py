@@ -122,6 +122,18 @@ def read_json(path: Path) -> Iterator[Row]:
         yield row
 
 
+def header_of(path: Path, format: str) -> list[str]:  # noqa: A002 (as elsewhere)
+    """The columns that a csv or tsv file names, rows or not.
+
+    Raises:
+        Invalid: as `read_csv`.
+    """
+    names: list[str] = []
+    for _ in _read_separated(path, "\t" if format == "tsv" else None, names):
+        break
+    return names
+
+
 def is_object(line: bytes) -> bool:
     """Whether a line is a whole JSON object by itself."""
     try:
@@ -155,7 +167,9 @@ def _json_lines(path: Path, file: BinaryIO) -> Iterator[Row]:
         yield row
 
 
-def _read_separated(path: Path, separator: str | None) -> Iterator[Row]:
+def _read_separated(
+    path: Path, separator: str | None, names: list[str] | None = None
+) -> Iterator[Row]:
     with path.open("rb") as probe:
         _refuse_utf16(path, probe)
     try:
@@ -164,7 +178,7 @@ def _read_separated(path: Path, separator: str | None) -> Iterator[Row]:
             file.seek(0)
             lines = csv.reader(file, delimiter=separator or _separator(first_line), strict=True)
             try:
-                yield from _separated_rows(path, lines)
+                yield from _separated_rows(path, lines, names)
             except csv.Error as error:
                 raise Invalid(f"{describe(path)}, line {lines.line_num}: {error}") from error
     except UnicodeDecodeError as error:
@@ -178,11 +192,14 @@ def _separator(header: str) -> str:
     return next((mark for mark in (";", "\t") if mark in header), ",")
 
 
-def _separated_rows(path: Path, lines: "_csv.Reader") -> Iterator[Row]:
+def _separated_rows(path: Path, lines: "_csv.Reader", names: list[str] | None) -> Iterator[Row]:
+    """The rows; the names of the columns are added to `names`."""
     header = next((cells for cells in lines if cells), None)
     if header is None:
         return
     _check_header(path, header, lines.line_num)
+    if names is not None:
+        names += header
     width = len(header)
     for cells in lines:
         if len(cells) == width:
