@@ -85,6 +85,15 @@ class Listening:
         return Reply(request.prompt, "length", Usage(calls=1), None, tokens)
 
 
+def without_opening(name: str, prompt: str) -> str:
+    """A prompt without what stands before the question in words of ours: what the exam is about, or
+    answers of the kind that is wanted."""
+    if name == "truthfulqa_mc1":
+        return prompt[prompt.rindex("Q: ") :]
+    intro = "The following are multiple choice questions"
+    return prompt.split("\n\n", 1)[1] if prompt.startswith(intro) else prompt
+
+
 @pytest.mark.parametrize("name", LIKELIHOOD)
 def test_options_are_weighed_and_scored_as_the_harness_does(name: str, tmp_path: Path) -> None:
     cases = cases_of(name, tmp_path, "likelihood")
@@ -99,11 +108,7 @@ def test_options_are_weighed_and_scored_as_the_harness_does(name: str, tmp_path:
             request = ChatRequest((Message("user", prompt),))
             choosing = Choosing(evaluation, evaluation.choose)
             answer = asyncio.run(choosing.ask(model, request, case))  # type: ignore[arg-type]
-            intro = "The following are multiple choice questions"
-            asked = [
-                [text.split("\n\n", 1)[1] if text.startswith(intro) else text, said]
-                for text, said in model.asked
-            ]
+            asked = [[without_opening(name, text), said] for text, said in model.asked]
             assert asked == recorded["requests"]
             ours = scores_of(evaluation, answer, case)
             assert {key: ours[key] for key in scores if key in ours} == {

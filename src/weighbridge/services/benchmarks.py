@@ -163,7 +163,7 @@ class Benchmarks:
                     generator or self._catalog.defaults.generator or RESERVED_NAME,
                     None if judge == RESERVED_NAME else judge,
                 ),
-                "metadata": {"benchmark": benchmark_id},
+                "metadata": {"writes": benchmark_id},
             }
         )
         moment = now()

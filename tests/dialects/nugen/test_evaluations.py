@@ -410,3 +410,29 @@ class TestRefused:
         answer = await api.client.get(f"/evaluations?{query}")
         assert answer.status_code == 422
         assert answer.json()["detail"][0]["loc"][0] == "query"
+
+
+class TestStandardBenchmarks:
+    @pytest.mark.usefixtures("working")
+    async def test_one_is_named_instead_of_an_id(self, api: Api) -> None:
+        found = await api.results(
+            model_id="capital", model_id_2="atlas", benchmark_id="gsm8k", custom_metrics=["length"]
+        )
+        assert (found["benchmark_id"], found["raw_answers_count"]) == ("gsm8k", 200)
+        base = found["base_model"]["metrics"]
+        assert base["binary_correctness_mean"] == 0.0  # "wrong" is no number
+        assert base["answer_relevance_mean"] is None  # it is not measured
+        assert base["strict-match_mean"] == 0.0
+        assert base["length_mean"] == 1.0  # in words
+        ours = found["weighbridge"]["comparison"]
+        assert (ours["verdict"], ours["by"]) == ("cannot tell", "binary_correctness")
+
+    async def test_one_that_is_not_there_is_refused_with_those_that_are(self, api: Api) -> None:
+        answer = await api.start(model_id="capital", benchmark_id="gsm9k")
+        assert answer.status_code == 404
+        assert "gsm8k" in answer.json()["detail"]
+
+    async def test_one_whose_data_are_not_here_is_refused(self, api: Api) -> None:
+        answer = await api.start(model_id="capital", benchmark_id="winogrande")
+        assert answer.status_code == 400
+        assert "winogrande" in answer.json()["detail"]

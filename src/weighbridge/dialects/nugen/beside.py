@@ -53,7 +53,7 @@ async def _comparison(services: Services, caller: Caller, asked: Asked) -> dict[
                         "itself")  # fmt: skip
     try:
         view = await services.comparisons.compare(
-            caller, [run.id for run in asked.runs], scorers=asked.keys
+            caller, [run.id for run in asked.runs], scorers=asked.measured
         )
     except Invalid as error:
         return _without(error.message)

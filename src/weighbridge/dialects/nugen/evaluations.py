@@ -39,6 +39,11 @@ class Asked:
         return tuple(self.kept["metrics"])
 
     @property
+    def measured(self) -> tuple[str, ...]:
+        """Those of them that have a scorer; the others have no values."""
+        return tuple(self.kept["measured"])
+
+    @property
     def is_comparison(self) -> bool:
         """Whether two models were named."""
         return self.kept["model_id_2"] is not None

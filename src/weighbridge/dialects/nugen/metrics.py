@@ -29,14 +29,15 @@ class Metrics:
     """What an evaluation is measured by.
 
     Attributes:
-        keys: in the order in which they are shown, `ALWAYS` first.
-        scorers: as an evaluation of ours names them.
-        judged: which of `ALWAYS` a judge decides; the others are by rule.
+        scorers: key → the scorer with its options, as an evaluation of ours names it.
     """
 
-    keys: tuple[str, ...]
-    scorers: tuple[dict[str, Any], ...]
-    judged: tuple[str, ...]
+    scorers: dict[str, dict[str, Any]]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """In the order in which they are shown, `ALWAYS` first."""
+        return tuple(self.scorers)
 
 
 def metrics_of(custom: Any, catalog: Catalog) -> Metrics:
@@ -56,20 +57,14 @@ def metrics_of(custom: Any, catalog: Catalog) -> Metrics:
         CORRECT: _judged("correct") if judge else {"includes": {}},
         RELEVANT: _judged("relevant") if judge else _near(catalog),
     }
-    judged = set(ALWAYS) if judge else set()
     for place, name, settings in _named(custom):
         key = ALIASES.get(name, name)
         if settings is None and key in ALWAYS:
             continue
         chosen[key] = _scorer(place, name, settings)
-        judged.discard(key)
     if len(chosen) > _MOST:
         raise InvalidFields([FieldProblem(_FIELD, f"at most {_MOST} metrics can be asked for")])
-    return Metrics(
-        tuple(chosen),
-        tuple({"as": key, **scorer} for key, scorer in chosen.items()),
-        tuple(key for key in ALWAYS if key in judged),
-    )
+    return Metrics(chosen)
 
 
 def _judged(rubric: str) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Where the questions of an evaluation come from, and how they are asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from weighbridge.core.benchmark import BenchmarkState
 from weighbridge.core.caller import Caller
-from weighbridge.dialects.nugen.metrics import Metrics
-from weighbridge.errors import Conflict, Invalid
+from weighbridge.dialects.nugen.metrics import ALWAYS, CORRECT, Metrics
+from weighbridge.errors import Conflict, Invalid, NotFound
+from weighbridge.services.standard_benchmarks import Wanted
 from weighbridge.wiring import Services
 
 
@@ -18,23 +20,33 @@ class Questions:
         name: of the benchmark.
         spec: what an evaluation over it says, but for its name and models.
         metrics: keys, in the order in which they are shown.
+        measured: those of them that have a scorer.
     """
 
     name: str
     spec: dict[str, Any]
     metrics: tuple[str, ...]
+    measured: tuple[str, ...]
 
 
 async def find_questions(
-    services: Services, caller: Caller, benchmark_id: str, metrics: Metrics
+    services: Services, caller: Caller, benchmark_id: str, models: Sequence[str], metrics: Metrics
 ) -> Questions:
-    """The questions of a benchmark of the workspace.
+    """The questions of a benchmark of the workspace, or else of a standard one.
+
+    Args:
+        benchmark_id: an id, or the name of a standard benchmark: `boolq`, `mmlu:anatomy`.
+        models: who will be asked, which decides how a standard benchmark asks.
 
     Raises:
         NotFound: there is no such benchmark.
-        Conflict: it is still being written. Invalid: it has failed.
+        Conflict: it is still being written.
+        Invalid: it has failed, or the data of a standard one are not here.
     """
-    found = await services.benchmarks.get(caller, benchmark_id)
+    try:
+        found = await services.benchmarks.get(caller, benchmark_id)
+    except NotFound as error:
+        return await _standard(services, caller, benchmark_id, models, metrics, error)
     if found.state is BenchmarkState.WRITING:
         raise Conflict(f"the benchmark {benchmark_id} is PROCESSING; try again when it is READY")
     if found.state is BenchmarkState.FAILED or found.dataset_id is None:
@@ -47,6 +59,43 @@ async def find_questions(
         "id": "question_num",
         "messages": [{**message, **pictures}],
         "target": "answer",
-        "scorers": list(metrics.scorers),
+        "scorers": [{"as": key, **scorer} for key, scorer in metrics.scorers.items()],
     }
-    return Questions(found.name, spec, metrics.keys)
+    return Questions(found.name, spec, metrics.keys, metrics.keys)
+
+
+async def _standard(
+    services: Services,
+    caller: Caller,
+    name: str,
+    models: Sequence[str],
+    metrics: Metrics,
+    missing: NotFound,
+) -> Questions:
+    """A standard benchmark, asked and scored as is its custom: its first score is the correctness;
+    the relevance of an answer to it is not measured."""
+    try:
+        benchmark, subjects = services.standard.find(name)
+    except NotFound as error:
+        raise NotFound(f"{missing.message}; nor is it a standard one: {error.message}") from error
+    wanted = Wanted(benchmark, tuple(dict.fromkeys(models)), subjects=subjects)
+    prepared = await services.standard.prepare(caller, wanted)
+    spec = prepared.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    first, *others = [_as_object(it) for it in spec["scorers"]]
+    added = {key: scorer for key, scorer in metrics.scorers.items() if key not in ALWAYS}
+    spec["scorers"] = [
+        {**first, "as": CORRECT},
+        *others,
+        *({"as": key, **scorer} for key, scorer in added.items()),
+    ]
+    keys = [CORRECT, *(_key(it) for it in others), *added]
+    shown = (*ALWAYS, *(key for key in keys if key not in ALWAYS))
+    return Questions(wanted.name, spec, shown, tuple(keys))
+
+
+def _as_object(scorer: Any) -> dict[str, Any]:
+    return {scorer: {}} if isinstance(scorer, str) else dict(scorer)
+
+
+def _key(scorer: dict[str, Any]) -> str:
+    return str(scorer.get("as") or next(name for name in scorer if name != "as"))

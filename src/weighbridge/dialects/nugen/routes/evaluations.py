@@ -53,19 +53,20 @@ async def create_evaluation(
     for model in models:
         must_be_there(services.catalog, model)
     metrics = metrics_of(wanted.custom_metrics, services.catalog)
-    questions = await find_questions(services, caller, wanted.benchmark_id, metrics)
+    questions = await find_questions(services, caller, wanted.benchmark_id, models, metrics)
     kept = {
         "model_id": wanted.model_id,
         "model_id_2": wanted.model_id_2 or None,
         "benchmark_id": wanted.benchmark_id,
         "judge_provider": wanted.judge_provider or services.catalog.defaults.judge,
         "metrics": list(questions.metrics),
+        "measured": list(questions.measured),
     }
     spec = {
         **questions.spec,
         "name": wanted.name or f"{questions.name}: {' and '.join(models)}"[:200],
         "models": list(dict.fromkeys(models)),
-        "metadata": {translate.KEPT: kept},
+        "metadata": {**questions.spec.get("metadata", {}), translate.KEPT: kept},
     }
     if wanted.judge_provider and _is_model(services, wanted.judge_provider):
         spec["judge"] = wanted.judge_provider
@@ -204,7 +205,7 @@ async def _downloaded(
                 "question_id": record.case_id,
                 "model_id": run.model,
                 "question": view.inputs.get("question"),
-                "expected_answer": view.inputs.get("answer"),
+                "expected_answer": view.inputs.get(asked.stored.spec["target"]),
                 "model_answer": record.answer.text if record.answer else None,
                 "score": values[CORRECT],
                 "relevance": values[RELEVANT],
