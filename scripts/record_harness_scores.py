@@ -42,6 +42,7 @@ TASKS = {
     "truthfulqa_mc1": "truthfulqa/truthfulqa_mc1.yaml",
     "winogrande": "winogrande/default.yaml",
 }
+_WITH_A_PRIMER = "truthfulqa_mc1"
 _LEFT_OUT = (
     "training_split",
     "validation_split",
@@ -82,7 +83,11 @@ def _asked(task: ConfigurableTask, document: dict[str, Any]) -> dict[str, Any]:
     if task.OUTPUT_TYPE != "multiple_choice":
         return {"prompt": task.fewshot_context(document, 0)}
     requests = task.construct_requests(document, task.fewshot_context(document, 0))
-    return {"requests": [list(request.args) for request in requests]}
+    asked = [list(request.args) for request in requests]
+    if task.config.task == _WITH_A_PRIMER:
+        # Six answers stand before each question, which are the paper's, and not ours to keep.
+        asked = [[text[text.rindex("Q: ") :], said] for text, said in asked]
+    return {"requests": asked}
 
 
 def _score(task: ConfigurableTask, document: dict[str, Any], answer: Any) -> dict[str, Any]:
