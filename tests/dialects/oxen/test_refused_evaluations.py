@@ -220,7 +220,8 @@ RESOURCES = [
     ("main/data/%2e%2e/data/q.csv", 400, ("..",)),
     ("main/%2e%2e/q.csv", 400, ("..",)),
     ("main//etc/q.csv", 400, ("absolute",)),
-    ("main/a%00b.csv", 400, ("printed",)),
+    ("main/a%00b.csv", 404, ("NUL",)),
+    ("main/a%01b.csv", 400, ("printed",)),
     ("main/" + "x" * 2_000, 400, ("too long",)),
     ("", 404, ("branch",)),
 ]
@@ -361,7 +362,7 @@ async def test_a_reader_may_look_and_no_more(
 
 @pytest.mark.parametrize(
     "evaluation_id",
-    ["x", "run_1", "00000000-0000-4000-8000-000000000000", "%00", "é", "x" * 3_000, "1" * 32],
+    ["x", "run_1", "00000000-0000-4000-8000-000000000000", "%01", "é", "x" * 3_000, "1" * 32],
 )
 async def test_an_evaluation_that_is_none_is_not_found(
     repository: Repository, evaluation_id: str
