@@ -1,8 +1,8 @@
 """Giving a file of rows one more column, in one pass: memory does not grow with the rows.
 
-Csv and tsv keep what every other cell says, letter for letter; JSON keeps values (whole numbers over
-64 bits lose digits); parquet and arrow keep types and, for parquet, the compression of the source.
-Another format than the source's is converted.
+Csv and tsv keep what every other cell says, letter for letter; JSON keeps values (whole numbers
+over 64 bits lose digits); parquet and arrow keep types and, for parquet, the compression of the
+source. Another format than the source's is converted.
 """
 
 import csv
