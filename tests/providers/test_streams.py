@@ -368,6 +368,45 @@ async def test_a_stream_that_is_too_long_is_ended(streamed: Streamed, serving: S
     assert (failed.failure.kind, failed.retry) == ("malformed", False)
 
 
+async def test_a_server_that_ends_connections_after_streams_is_asked_again_on_a_new_one(
+    streamed: Streamed, transport: Transport
+) -> None:
+    connections = 0
+    ended = asyncio.Semaphore(0)
+    body = b"".join(usual(streamed))
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        await reader.readexactly(length)
+        ends = b"connection: close" in head
+        said = b"close" if ends else b"keep-alive"  # and then it closes all the same
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: "
+            + said
+            + b"\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % len(body)
+            + body
+            + b"\r\n0\r\n\r\n"
+        )
+        await writer.drain()
+        await asyncio.sleep(0.02)
+        writer.close()
+        await writer.wait_closed()
+        ended.release()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        endpoint = streamed.open(transport, f"http://127.0.0.1:{port}/v1", "m", None)
+        for asked in range(1, 4):
+            _, reply = await read(endpoint.stream(ask()))
+            assert (reply.text, connections) == ("".join(SAID), asked)
+        for _ in range(connections):
+            await ended.acquire()
+
+
 async def test_closing_it_ends_the_exchange(
     streamed: Streamed, transport: Transport, serving: Serving
 ) -> None:

@@ -6,7 +6,6 @@ not need, until something goes wrong.
 
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import closing
 from typing import Any
 
 import aiohttp
@@ -95,7 +94,13 @@ class Transport:
         """
         data = _written(body)
         session = self._session or self._open()
-        wanted = {**headers, "Accept": "text/event-stream, application/json"}
+        # There are servers (llama.cpp is one) that end a connection after a stream and had not said
+        # so: the next request on it would fail.
+        wanted = {
+            **headers,
+            "Accept": "text/event-stream, application/json",
+            "Connection": "close",
+        }
         reader = EventReader()
         total = 0
         try:
@@ -107,15 +112,12 @@ class Transport:
                 if response.content_type == "application/json":
                     yield _parsed(await self._read(response))
                     return
-                # Servers (llama.cpp is one) end the connection after a stream and do not say so:
-                # the next request on it would fail.
-                with closing(response):
-                    async for part in response.content.iter_any():
-                        total += len(part)
-                        if total > self._max_bytes:
-                            raise self._too_long()
-                        for event in reader.read(part):
-                            yield _value_of(event)
+                async for part in response.content.iter_any():
+                    total += len(part)
+                    if total > self._max_bytes:
+                        raise self._too_long()
+                    for event in reader.read(part):
+                        yield _value_of(event)
                 for event in reader.end():
                     yield _value_of(event)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
