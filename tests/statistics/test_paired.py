@@ -13,6 +13,7 @@ from statsmodels.stats import contingency_tables
 
 from weighbridge.statistics import PairedComparison, compare_paired
 from weighbridge.statistics.paired import mcnemar, paired_proportion_interval
+from weighbridge.statistics.power import smallest_detectable_where_few_differ
 
 SEED = 20240131
 
@@ -161,6 +162,19 @@ def test_ties_do_not_count_as_evidence() -> None:
 def test_one_case_that_differs_is_no_evidence() -> None:
     found = compare_paired([0.5] * 100, [0.5] * 99 + [0.9])
     assert (found.test, found.p_value) == ("permutation", 1.0)
+
+
+def test_what_few_differences_can_show_depends_on_how_many_there_are() -> None:
+    a, b = graded(20)
+    tied = np.full(180, 0.5)
+    found = compare_paired(np.append(a, tied), np.append(b, tied)).smallest_detectable
+    expected = smallest_detectable_where_few_differ(200, 20, float((b - a).std(ddof=1)))
+    assert found == pytest.approx(expected)
+    few = compare_paired(np.append(a[:4], tied), np.append(b[:4], tied))
+    assert few.smallest_detectable is None
+    # That all moved by the same is taken for chance.
+    same = compare_paired([0.5] * 100, [0.5] * 80 + [0.75] * 20).smallest_detectable
+    assert same == pytest.approx(smallest_detectable_where_few_differ(100, 20, 0.25))
 
 
 def test_skewed_differences_are_bootstrapped() -> None:

@@ -14,7 +14,12 @@ from weighbridge.statistics import (
     smallest_detectable_difference,
 )
 from weighbridge.statistics.paired import mcnemar
-from weighbridge.statistics.power import mcnemar_power, smallest_detectable_paired
+from weighbridge.statistics.power import (
+    mcnemar_power,
+    smallest_detectable_mean,
+    smallest_detectable_paired,
+    smallest_detectable_where_few_differ,
+)
 
 SEED = 20240131
 # Three standard errors of a simulated 80 %.
@@ -105,6 +110,38 @@ def test_graded_scores_are_sized_by_t_as_statsmodels_does() -> None:
     values = np.random.default_rng(SEED).normal(0.1, 0.4, (ROUNDS, one))
     p_values = stats.ttest_1samp(values, 0, axis=1).pvalue
     assert np.mean(p_values <= 0.05) == pytest.approx(0.8, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize(("n", "differing"), [(60, 25), (200, 12), (3000, 50)])
+def test_where_few_scores_differ_how_many_do_is_chance_too(n: int, differing: int) -> None:
+    """By simulation with the t test, which sign flips do as well as (tests/dialects/nugen/
+    test_verdicts.py has these)."""
+    smallest = smallest_detectable_where_few_differ(n, differing, 0.3)
+    assert smallest is not None
+    random, found = np.random.default_rng(SEED), 0
+    for moved in random.binomial(n, differing / n, ROUNDS):
+        if moved >= 6:
+            differences = random.normal(smallest * n / differing, 0.3, moved)
+            found += stats.ttest_1samp(differences, 0).pvalue <= 0.05
+    assert found / ROUNDS == pytest.approx(0.8, abs=TOLERANCE)
+    spread = 0.3 * (differing / n) ** 0.5
+    assert smallest > (smallest_detectable_mean(n, spread) or 1)
+
+
+def test_where_all_scores_differ_it_is_the_smallest_mean() -> None:
+    for n in (10, 50):
+        few, mean = (
+            smallest_detectable_where_few_differ(n, n, 0.3),
+            smallest_detectable_mean(n, 0.3),
+        )
+        assert few == pytest.approx(mean, rel=1e-5)
+
+
+def test_where_too_few_scores_differ_nothing_is_found() -> None:
+    assert smallest_detectable_where_few_differ(100, 1, 0.3) is None
+    assert smallest_detectable_where_few_differ(10_000, 7, 0.3) is None
+    assert smallest_detectable_where_few_differ(10_000, 8, 0.3) is not None
+    assert smallest_detectable_where_few_differ(5, 5, 0.3) is None
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,11 @@ from weighbridge.statistics.intervals import (
     no_spread_interval,
 )
 from weighbridge.statistics.means import mean_interval
-from weighbridge.statistics.power import smallest_detectable_mean, smallest_detectable_paired
+from weighbridge.statistics.power import (
+    smallest_detectable_mean,
+    smallest_detectable_paired,
+    smallest_detectable_where_few_differ,
+)
 from weighbridge.statistics.results import PairedComparison
 
 TESTS: Final = (
@@ -241,7 +245,17 @@ def _means(differences: Floats, level: float, test: str | None, seed: int, width
         interval, p_value = interval_of(differences, drawn, level), p_value_of(differences, drawn)
     else:
         p_value = float(2 * stdtr(n - 1, -abs(mean) / sd * math.sqrt(n)))
-    return interval, test, p_value, smallest_detectable_mean(n, sd, level=level)
+    return interval, test, p_value, _detectable(differences, sd, level)
+
+
+def _detectable(differences: Floats, sd: float, level: float) -> float | None:
+    moved = differences[differences != 0]
+    if moved.size > FEW_DIFFER or moved.size == differences.size:
+        return smallest_detectable_mean(differences.size, sd, level=level)
+    spread = 0.0 if moved.size < 2 else float(moved.std(ddof=1))
+    # That all moved by the same is chance; without a difference they would go either way.
+    spread = spread or float(np.abs(moved).max())
+    return smallest_detectable_where_few_differ(differences.size, moved.size, spread, level=level)
 
 
 def _is_skewed(values: Floats) -> bool:

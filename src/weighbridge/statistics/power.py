@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from scipy.optimize import brentq
+from scipy.special import nctdtr, stdtrit
 from scipy.stats import binom
 from statsmodels.stats.power import (
     NormalIndPower,
@@ -27,6 +28,8 @@ _MOST = 10**10
 # From here on, t and normal agree to 3 digits, and noncentral t gets slow and loses digits.
 _NORMAL_FROM = 2_000
 _NORMAL_DISCORDANT = 10_000
+# In standard deviations: what is not found at this distance is found at none.
+_MOST_EFFECT = 32.0
 
 
 def smallest_detectable_difference(
@@ -247,6 +250,45 @@ def smallest_detectable_mean(
         return None
     chance, _ = _power_of("one", None, sd, level)
     return _smallest_detectable_mean(chance, n, sd, power)
+
+
+def smallest_detectable_where_few_differ(
+    n: int, differing: int, sd: float, power: float = 0.8, level: float = 0.95
+) -> float | None:
+    """The smallest mean of n paired differences, of which few are not 0, that flipping their signs
+    tells from 0 with this chance.
+
+    As for right and wrong (`mcnemar_power`), how many cases differ is chance, too: binomial (n,
+    differing / n). Of so many, sign flips find a mean as often as a t test does (Lehmann & Romano
+    2005, Testing Statistical Hypotheses, section 15.2), and of too few, 5 at a level of 95 %, never
+    any.
+
+    Args:
+        differing: of the n differences, how many are not 0; 1 or more.
+        sd: standard deviation of these; positive.
+
+    Returns:
+        the mean of all n, positive; None when too few differ for any.
+    """
+    alpha = 1 - level
+    first, last = binom.ppf([1e-9, 1 - 1e-9], n, differing / n)
+    least = math.ceil(1 - math.log2(alpha))  # 2^(1 - k), where all signs agree, is at most alpha
+    counts = np.arange(max(int(first), least), int(last) + 1, dtype=np.float64)
+    chances = binom.pmf(counts, n, differing / n)
+    if chances.sum() < power:
+        return None
+    border = stdtrit(counts - 1, 1 - alpha / 2)
+
+    def missing(effect: float) -> float:
+        found = 1 - nctdtr(counts - 1, effect * np.sqrt(counts), border)
+        return float((chances * found).sum()) - power
+
+    most = 1.0
+    while missing(most) < 0 and most < _MOST_EFFECT:
+        most *= 2
+    if missing(most) < 0:
+        return None
+    return float(brentq(missing, 0.0, most, xtol=1e-9)) * sd * differing / n
 
 
 def _smallest_detectable_mean(chance: Power, n: int, sd: float, power: float) -> float | None:
