@@ -41,7 +41,8 @@ def nugen(folder: Path) -> None:
             with _serving(folder / f"nugen-{round_}", other.url) as client:
                 benchmark = _uploaded(client)
                 _evaluated(client, benchmark, "one")  # what is loaded on first use is loaded
-                singles, both = [("one",), ("two",)], [("one", "two")]
+                singles: list[tuple[str, ...]] = [("one",), ("two",)]
+                both: list[tuple[str, ...]] = [("one", "two")]
                 # Whatever comes later finds a larger database.
                 order = [singles, both] if round_ % 2 else [both, singles]
                 took = {}
