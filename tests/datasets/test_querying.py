@@ -281,11 +281,11 @@ async def test_no_query_reaches_a_file_the_network_or_the_process(
     assert secret.read_text() == "x\nxyzzy\n"
 
 
-def environment_of(querier: Querier) -> bytes:
+def environment_of(querier: Querier) -> bytes | None:
     for process in querier._idle:
         with suppress(OSError):
             return Path(f"/proc/{process.pid}/environ").read_bytes()
-    return b""
+    return None
 
 
 async def test_no_query_tells_of_the_server(
@@ -299,7 +299,7 @@ async def test_no_query_tells_of_the_server(
         told = str(rows_of(await answer(fresh, tmp_path / "a.csv", sql)))
         # The process that waits for the next query; one that is ending has none any more.
         async with asyncio.timeout(20):
-            while not (environment := await asyncio.to_thread(environment_of, fresh)):
+            while (environment := await asyncio.to_thread(environment_of, fresh)) is None:
                 await asyncio.sleep(0.05)
     finally:
         await fresh.close()
