@@ -3,8 +3,9 @@
 import orjson
 import pytest
 
+from weighbridge.core.json import JsonObject
 from weighbridge.errors import Invalid
-from weighbridge.generation.questions import Chooser, Source, evaluation, slots
+from weighbridge.generation.questions import Chooser, Source, clustered, evaluation, slots
 from weighbridge.spec import parse_spec
 
 PASSAGE = (
@@ -12,7 +13,7 @@ PASSAGE = (
     "of up to four tonnes, and charged two öre a cart."
 )
 LONG = "\n\n".join(f"Paragraph {number}. {PASSAGE}" * 8 for number in range(10))
-SLOT = {"passage": PASSAGE, "document": "town", "document_id": "doc_1", "focus": "a fact"}
+SLOT = {"passage": PASSAGE, "document": "town", "document_id": "doc_1", "cluster": "doc_1:0"}
 
 
 def reply(question: str, answer: str, quote: str = "was built in 1843 by Anna Lindqvist") -> str:
@@ -58,6 +59,7 @@ def test_a_question_that_the_passage_answers_stays() -> None:
         "answer": "1843",
         "document_id": "doc_1",
         "quote": "was built in 1843 by Anna Lindqvist",
+        "cluster": "doc_1:0",
     }
 
 
@@ -102,6 +104,15 @@ def test_questions_that_are_alike_stay_once() -> None:
         assert chooser.take(SLOT, reply(question, "1843"), None) is None
     assert chooser.left_out == {"it is like one before": 2}
     assert chooser.take(SLOT, reply("Who built it in 1843?", "Anna Lindqvist"), None) is not None
+
+
+def test_questions_of_one_passage_are_known_as_such_where_there_are_many_passages() -> None:
+    def rows(questions: int, passages: int) -> list[JsonObject]:
+        return [{"question_num": n, "cluster": f"d:{n % passages}"} for n in range(questions)]
+
+    assert clustered(rows(30, 10)) == rows(30, 10)
+    for few in (rows(30, 9), rows(30, 30), rows(3, 1)):
+        assert all("cluster" not in row for row in clustered(few))
 
 
 def test_no_more_stay_than_are_wanted() -> None:

@@ -115,13 +115,13 @@ class TestUploading:
         image = "https://h/a.png"
         rows = [
             {"sample_num": 7, "question": "q", "answer": "a", "topic": "t"},
-            {"sample_num": 9, "question": "q", "answer": "a", "image_url": image},
+            {"sample_num": 9, "question": "q", "answer": "a", "image_url": image, "cluster": 4},
         ]
         made = await upload(benchmarks, bench.caller, tmp_path, orjson.dumps(rows))
-        one, other = {"question": "q", "answer": "a", "image_url": None, "topic": "t"}, image
+        asked = {"question": "q", "answer": "a"}
         assert await benchmarks.questions(bench.caller, made) == [
-            {"question_num": 7, **one},
-            {"question_num": 9, "question": "q", "answer": "a", "image_url": other},
+            {"question_num": 7, **asked, "image_url": None, "cluster": None, "topic": "t"},
+            {"question_num": 9, **asked, "image_url": image, "cluster": "4"},
         ]
 
     @pytest.mark.parametrize(
@@ -137,6 +137,7 @@ class TestUploading:
             ([{"question": "q", "answer": "a", "question_num": "x"}], "`question_num`: 'x' is no"),
             ([{"question": "q", "answer": "a", "image_url": 3}], "`image_url`: an address"),
             ([{"question": "q", "answer": "a", "image_url": "a.png"}], "begins with https://"),
+            ([{"question": "q", "answer": "a", "cluster": []}], "`cluster`: text or a number"),
             ([{"question": "q", "answer": "a", "question_num": 1}] * 2, "item 2.*1 is there twice"),
             (["q"], "row 1 is a string"),
             ({"question": "q"}, "an array of objects"),

@@ -21,6 +21,8 @@ from weighbridge.yamltext import parse_yaml
 SPARE = 1.5
 """How many questions are asked for, for each that is wanted: some will not do."""
 MOST_WANTED = 5_000
+LEAST_CLUSTERS = 10
+"""Passages under which an interval that allows for them says next to nothing."""
 KEY = "answerable"
 """The scorer by which a judge says whether a question may stay."""
 
@@ -63,15 +65,15 @@ def slots(sources: Sequence[Source], wanted: int) -> list[JsonObject]:
         wanted: how many questions are wanted; more are asked for, as some will not do.
 
     Returns:
-        Rows with `passage`, `document`, `document_id` and `focus`.
+        Rows with `passage`, `document`, `document_id`, `focus`, and `cluster`: which passage.
 
     Raises:
         Invalid: the documents have no passage that is long enough.
     """
     found = [
-        (source, passage)
+        (source, place, passage)
         for source in sources
-        for passage in passages(source.text)
+        for place, passage in enumerate(passages(source.text))
         if len(passage) >= LEAST
     ]
     if not found:
@@ -85,13 +87,14 @@ def slots(sources: Sequence[Source], wanted: int) -> list[JsonObject]:
         found = [found[at * len(found) // count] for at in range(count)]
     made: list[JsonObject] = []
     for number in range(count):
-        source, passage = found[number % len(found)]
+        source, place, passage = found[number % len(found)]
         made.append(
             {
                 "passage": passage,
                 "document": source.name,
                 "document_id": source.id,
                 "focus": focuses[number // len(found) % len(focuses)],
+                "cluster": f"{source.id}:{place}",
             }
         )
     return made
@@ -126,6 +129,16 @@ def evaluation(
         }
         spec = {**spec, "scorers": [options], "judge": judge}
     return spec
+
+
+def clustered(rows: Sequence[JsonObject]) -> list[JsonObject]:
+    """Questions as they are kept: those of one passage stand and fall together, so that each says
+    which it is about (`cluster`), where there are enough passages for intervals to allow for it;
+    otherwise, or where no two share one, without that."""
+    passages_ = {row["cluster"] for row in rows}
+    if LEAST_CLUSTERS <= len(passages_) < len(rows):
+        return list(rows)
+    return [{name: value for name, value in row.items() if name != "cluster"} for row in rows]
 
 
 class Chooser:
@@ -174,6 +187,7 @@ class Chooser:
             "answer": found["answer"],
             "document_id": slot.get("document_id"),
             "quote": found["quote"],
+            "cluster": slot.get("cluster"),
         }
 
     def _leave_out(self, reason: str) -> None:

@@ -14,7 +14,7 @@ from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Scored
 from weighbridge.core.run import RunState
 from weighbridge.datasets.frame import FrameIndex, write_frame
-from weighbridge.generation.questions import KEY, Chooser
+from weighbridge.generation.questions import KEY, Chooser, clustered
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.store import datasets
 from weighbridge.store.benchmarks import end_benchmark
@@ -40,7 +40,7 @@ async def deliver_questions(
         async with store.begin() as connection:
             await end_benchmark(connection, benchmark.id, BenchmarkState.FAILED, problem=problem)
         return RunState.FAILED, problem
-    frame = await _kept(store, rows)
+    frame = await _kept(store, clustered(rows))
     async with store.begin() as connection:
         dataset = await datasets.add_dataset(
             connection, benchmark.workspace_id, benchmark.name, frame

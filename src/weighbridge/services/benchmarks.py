@@ -36,6 +36,8 @@ _QUESTION = ("question", "instruction", "prompt", "input")
 _ANSWER = ("answer", "response", "expected_answer", "reference", "target", "output")
 _NUMBER = ("question_num", "sample_num")
 _IMAGE = "image_url"
+_CLUSTER = "cluster"
+_OPTIONAL = (_IMAGE, _CLUSTER)
 _ADDRESSES = ("https://", "http://", "data:image/")
 _OVER = {RunState.FAILED, RunState.CANCELLED}
 
@@ -81,7 +83,8 @@ class Benchmarks:
     ) -> Benchmark:
         """Take in a file of questions: json (an array of objects), jsonl, csv, tsv, parquet or
         arrow. Each row has `question` and `answer` (or `instruction` and `response`), and may have
-        `question_num`, `image_url` and whatever else is to be kept.
+        `question_num`, `image_url`, `cluster` (questions with the same are not independent) and
+        whatever else is to be kept.
 
         Raises:
             Forbidden: the caller may not write.
@@ -91,9 +94,9 @@ class Benchmarks:
         caller.must_be(Role.WRITER)
         name = _checked_name(name)
         await self._documents.find(caller, documents)
-        seen = await asyncio.to_thread(_look_at, path, format)
+        optional = await asyncio.to_thread(_look_at, path, format)
         dataset = await self._datasets.import_rows(
-            caller, name, _questions(open_rows(path, format), images=seen), None
+            caller, name, _questions(open_rows(path, format), optional), None
         )
         moment = now()
         made = Benchmark(
@@ -255,17 +258,19 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _look_at(path: Path, format: str | None) -> bool:  # noqa: A002 (as elsewhere)
-    """Whether any question shows an image; all that can be wrong with the file is found."""
-    rows = _questions(open_rows(path, format), images=True)
-    return sum(1 for row in rows if row[_IMAGE] is not None) > 0
+def _look_at(path: Path, format: str | None) -> frozenset[str]:  # noqa: A002 (as elsewhere)
+    """Which of `_OPTIONAL` any question has; all that can be wrong with the file is found."""
+    seen: set[str] = set()
+    for row in _questions(open_rows(path, format), frozenset(_OPTIONAL)):
+        seen |= {name for name in _OPTIONAL if row[name] is not None}
+    return frozenset(seen)
 
 
-def _questions(rows: Iterator[Row], *, images: bool) -> Iterator[dict[str, Any]]:
+def _questions(rows: Iterator[Row], optional: frozenset[str]) -> Iterator[dict[str, Any]]:
     """The rows of a file as those of a benchmark.
 
     Args:
-        images: whether each has an `image_url`, be it null.
+        optional: of `_OPTIONAL`, what each has, be it null.
 
     Raises:
         Invalid: a row lacks its question or answer, or has the number of another.
@@ -286,10 +291,12 @@ def _questions(rows: Iterator[Row], *, images: bool) -> Iterator[dict[str, Any]]
         if kept["question_num"] in numbers:
             raise Invalid(f"item {place}, `question_num`: {kept['question_num']} is there twice")
         numbers.add(kept["question_num"])
-        image = _image(row.get(_IMAGE), place)
-        if images:
-            kept[_IMAGE] = image
-        taken.add(_IMAGE)
+        found = {
+            _IMAGE: _image(row.get(_IMAGE), place),
+            _CLUSTER: _cluster(row.get(_CLUSTER), place),
+        }
+        kept |= {name: value for name, value in found.items() if name in optional}
+        taken |= found.keys()
         kept |= {name: value for name, value in row.items() if name not in taken | kept.keys()}
         yield kept
 
@@ -303,6 +310,14 @@ def _image(value: Json, place: int) -> str | None:
             "needed"
         )
     return value
+
+
+def _cluster(value: Json, place: int) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Invalid(f"item {place}, `{_CLUSTER}`: text or a number is needed")
+    return str(value)
 
 
 def _text(row: Row, place: int, what: str, names: Sequence[str]) -> tuple[str, str]:

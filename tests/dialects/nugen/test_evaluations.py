@@ -252,6 +252,14 @@ async def test_questions_may_show_images(api: Api) -> None:
     assert "takes no image" in refused.json()["detail"][0]["msg"]
 
 
+@pytest.mark.usefixtures("working")
+async def test_questions_that_belong_together_are_not_counted_as_independent(api: Api) -> None:
+    questions = [{**it, "cluster": n % 20} for n, it in enumerate(QUESTIONS * 8)]
+    found = await api.results(model_id="capital", benchmark_id=await api.benchmark(questions))
+    assert found["metrics"]["accuracy"] == 0.6
+    assert found["weighbridge"]["runs"][0]["metrics"][0]["method"] == "clustered"
+
+
 class TestMetrics:
     @pytest.mark.usefixtures("working")
     @pytest.mark.parametrize(

@@ -53,12 +53,14 @@ async def find_questions(
         raise Invalid(f"the benchmark {benchmark_id} has no questions: {found.problem}")
     dataset = await services.datasets.get(caller, found.dataset_id)
     message = {"role": "user", "content": "{question}"}
-    pictures = {"images": ["{image_url}"]} if "image_url" in dataset.frame.columns else {}
+    columns = dataset.frame.columns
+    pictures = {"images": ["{image_url}"]} if "image_url" in columns else {}
     spec = {
         "data": dataset.id,
         "id": "question_num",
         "messages": [{**message, **pictures}],
         "target": "answer",
+        "cluster": "cluster" if "cluster" in columns else None,
         "scorers": [{"as": key, **scorer} for key, scorer in metrics.scorers.items()],
     }
     return Questions(found.name, spec, metrics.keys, metrics.keys)
