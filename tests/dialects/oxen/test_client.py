@@ -198,18 +198,36 @@ def test_a_folder_comes_down_as_a_zip(server: Server) -> None:
     assert told["bad"] is None
 
 
-def test_what_is_not_there_says_what_to_use(server: Server) -> None:
+def test_files_of_a_workspace_keep_the_folders_they_come_from(server: Server) -> None:
     told = server.run_client(
         """
-        r = made("ns/not-clone", a__csv="x\\n1\\n")
-        try:
-            oxen.clone("ns/not-clone", host=HOST, scheme="http", path=str(HERE / "clone"))
-            told(error="")
-        except Exception as error:
-            told(error=str(error))
+        from oxen import Workspace
+        r = made("ns/below", old__txt="old", kept__txt="kept")
+        names = ("d0/x.txt", "d0/deep/x.txt", "d1/x.txt")
+        for name in names:
+            (HERE / "up" / name).parent.mkdir(parents=True, exist_ok=True)
+            (HERE / "up" / name).write_text(name)
+        draft = Workspace(r, "main", "below")
+        draft.add_files(HERE / "up", [HERE / "up" / name for name in names])
+        draft.add_bytes("y.txt", b"y", "given")
+        draft.add_bytes("taken-back.txt", b"z", "given")
+        told(added=sorted(draft.status().added_files()))
+        draft.unstage("given/taken-back.txt")
+        draft.rm("old.txt")
+        told(left=sorted(draft.status().added_files()), removed=draft.status().removed_files())
+        draft.commit("from below")
+        told(texts={
+            name: api("GET", f"/repos/ns/below/file/main/{name}").text
+            for name in (*names, "given/y.txt", "kept.txt")
+        }, gone=[r.file_exists(name) for name in ("old.txt", "given/taken-back.txt", "x.txt")])
         """
     )
-    assert "RemoteRepo" in told["error"]
+    files = ["d0/deep/x.txt", "d0/x.txt", "d1/x.txt"]
+    assert told["added"] == [*files, "given/taken-back.txt", "given/y.txt"]
+    assert told["left"] == [*files, "given/y.txt"]
+    assert told["removed"] == ["old.txt"]
+    assert told["texts"] == {it: it for it in files} | {"given/y.txt": "y", "kept.txt": "kept"}
+    assert told["gone"] == [False, False, False]
 
 
 def test_a_key_that_is_not_known_is_told_so(server: Server) -> None:

@@ -105,9 +105,11 @@ async def add_files(
     refused: list[dict[str, Any]] = []
     async with receive_form(request, services.store.folder, most_bytes=most, gzip=True) as form:
         for file in form.files:
-            name = file.name.replace("\\", "/").rpartition("/")[2]
+            # `Workspace.add_files` sends the path below the folder, not only the file's name.
+            name = file.name.replace("\\", "/")
             try:
-                path = checked_path(f"{folder}/{name}" if folder else name)
+                path = checked_path(name)
+                path = checked_path(f"{folder}/{path}") if folder else path
                 taken[path] = await repo.keep(file.path, path)
             except WeighbridgeError as error:
                 if len(form.files) == 1:
