@@ -16,7 +16,9 @@ from weighbridge.errors import Invalid
 MAIN = "main"
 """The branch that a repository's first commit makes, unless another is named."""
 
-COMMIT_ID = re.compile(r"[0-9a-f]{32}")
+COMMIT_ID = re.compile(r"[1-9a-f][0-9a-f]{23,31}")
+"""Clients read it as a number, and write it without the zeros that it would begin with: of those
+that are made elsewhere, one in sixteen has fewer than 32 digits."""
 _BRANCH = re.compile(r"[A-Za-z0-9._+@-]+(/[A-Za-z0-9._+@-]+)*")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _LONGEST_PATH = 1_000
@@ -67,7 +69,7 @@ class Commit:
     """A state of all files of a repository.
 
     Attributes:
-        id: 32 hexadecimal digits, opaque.
+        id: 32 hexadecimal digits, or a few less (see `COMMIT_ID`), opaque.
         parents: none for the first; two for a merge, the one it was merged into first.
         tree: of its files; None: it has none. Equal trees hold equal files.
         generation: 0 for a commit without parents, else one more than the highest of its parents.
@@ -132,6 +134,7 @@ class Entry:
         hash: of a file's content, or of the folder's tree. Equal hashes: equal content.
         size: in bytes; of all files below for a folder.
         commit_id: the commit that last changed it.
+        told: what the sender of that commit, if it was sent, knows of the file: for them alone.
     """
 
     path: str
@@ -139,6 +142,7 @@ class Entry:
     hash: str
     size: int
     commit_id: str
+    told: str | None = None
 
     @property
     def name(self) -> str:

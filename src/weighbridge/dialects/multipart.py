@@ -70,6 +70,7 @@ async def receive_form(
     folder: Path,
     *,
     most_bytes: int | None = None,
+    most_parts: int = _MOST_PARTS,
     gzip: bool = False,
     opening: Opening | None = None,
     digest: "hashlib._Hash | None" = None,
@@ -79,6 +80,7 @@ async def receive_form(
     Args:
         folder: where that folder is made.
         most_bytes: of all files together, unpacked; None: as many as the body may have.
+        most_parts: of fields and files.
         gzip: whether parts that say they are packed are unpacked.
         opening: looks at each part before its bytes come.
         digest: is updated with the bytes of all files.
@@ -96,7 +98,7 @@ async def receive_form(
         raise Unreadable("the Content-Type does not say where a part ends (`boundary=…`)")
     keep = await asyncio.to_thread(TemporaryDirectory, dir=folder, prefix=".upload-")
     try:
-        parts = _Parts(Path(keep.name), boundary, most_bytes, gzip, opening, digest)
+        parts = _Parts(Path(keep.name), boundary, most_bytes, most_parts, gzip, opening, digest)
         yield await _receive(request, parts)
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
@@ -130,12 +132,14 @@ class _Parts:
         folder: Path,
         boundary: bytes,
         most_bytes: int | None,
+        most_parts: int,
         gzip: bool,
         opening: Opening | None,
         digest: "hashlib._Hash | None",
     ) -> None:
         self._folder = folder
         self._left = math.inf if most_bytes is None else most_bytes
+        self._most_parts = most_parts
         self._gzip = gzip
         self._opening = opening
         self._digest = digest
@@ -180,8 +184,9 @@ class _Parts:
 
     def _begin_part(self) -> None:
         self._count += 1
-        if self._count > _MOST_PARTS:
-            raise Invalid(f"the form has over {_MOST_PARTS:,} parts; send them in several requests")
+        if self._count > self._most_parts:
+            most = f"{self._most_parts:,}"
+            raise Invalid(f"the form has over {most} parts; send them in several requests")
         self._headers = {}
 
     def _add_to_header(self, data: bytes, start: int, end: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import delete, exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from weighbridge.store.sent import collect as collect_sent
 from weighbridge.store.tables import (
     blobs,
     branches,
@@ -67,6 +68,7 @@ async def collect_in_repository(
     await _remove(connection, commits, commits.c.id, repository_id, dead)
     roots = {known[commit_id].tree for commit_id in living} - {None}
     named = await _named_contents(connection, repository_id, roots)
+    await collect_sent(connection, repository_id, before)
     return len(dead), await _remove_contents(connection, repository_id, named, before)
 
 

@@ -6,10 +6,11 @@ from typing import cast
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
+from weighbridge.errors import Invalid
 from weighbridge.store.engine import Store
 from weighbridge.store.tables import metadata
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest migration; a test compares it with the files in `migrations/versions`."""
 _LOCK = 7_241_001  # any number, the same in every weighbridge process
 
@@ -18,9 +19,18 @@ async def migrate(store: Store) -> None:
     """Bring the database to `HEAD`; cheap when it is there already.
 
     Safe when several processes start at once: they do it one after the other.
+
+    Raises:
+        Invalid: a newer release has been here.
     """
-    if await _version(store) == HEAD:
+    version = await _version(store)
+    if version == HEAD:
         return
+    if version is not None and version > HEAD:
+        raise Invalid(
+            f"the database is of a newer release (schema {version}; this one knows up to {HEAD}): "
+            "use that release, or restore a backup from before the upgrade"
+        )
     async with store.begin() as connection:
         if await connection.run_sync(_create_if_empty):
             return

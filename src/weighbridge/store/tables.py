@@ -386,7 +386,7 @@ trees = Table(
     _of_repository(),
     Column("hash", Identifier, primary_key=True),
     Column("workspace_id", Identifier, nullable=False),
-    Column("entries", Json, nullable=False),  # [name, kind, hash, size, commit id], by name
+    Column("entries", Json, nullable=False),  # [name, kind, hash, size, commit id(, told)]
 )
 
 contents = Table(
@@ -447,6 +447,21 @@ uploads = Table(
     Column("size", BigInteger, nullable=False),
     Column("part_size", BigInteger, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+)
+
+# Commits that are sent by whoever has a store of their own come as nodes, called by the sender's
+# hashes: what came, until a commit leads to it, and then what it turned out to be.
+sent_nodes = Table(
+    "sent_nodes",
+    metadata,
+    _of_repository(),
+    Column("hash", String(32), primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("kind", String(8), nullable=False),  # commit, folder, group
+    Column("node", Json),  # what came; settled: names of a group that is not a whole folder
+    Column("settled", Boolean, nullable=False),
+    Column("tree", Identifier),  # that it turned out to be, once it is settled
+    Column("touched_at", UtcDateTime, nullable=False),
 )
 
 # Runs whose answers become a column of a file in a repository.

@@ -334,7 +334,8 @@ async def keep_from_collecting(connection: AsyncConnection, repository_id: str) 
 
 
 async def read_tree(connection: AsyncConnection, repository_id: str, tree_hash: str) -> list[Any]:
-    """The entries of a tree, `[name, kind, hash, size, commit id]` each, by name."""
+    """The entries of a tree, `[name, kind, hash, size, commit id]` each, and what was
+    told of it if anything was, by name."""
     found = await connection.scalar(
         select(trees.c.entries).where(
             trees.c.repository_id == repository_id, trees.c.hash == tree_hash

@@ -4,11 +4,13 @@
 implementation.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from weighbridge.core.sent import SentNode
 from weighbridge.core.versions import (
     Branch,
     Collected,
@@ -23,6 +25,21 @@ from weighbridge.core.versions import (
     RowNumbers,
     Signature,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How somebody who has a store of their own calls a folder of ours.
+
+    Attributes:
+        folder: a hash. group: of all its entries.
+    """
+
+    folder: str
+    group: str
+
+
+NamesOf: TypeAlias = Callable[[Entry], Names]
 
 
 class Repo(Protocol):
@@ -136,6 +153,10 @@ class Repo(Protocol):
         """
         ...
 
+    async def keep_all(self, paths: Sequence[Path]) -> list[Content]:
+        """As `keep`, for many small contents that have no name yet, in the same order."""
+        ...
+
     async def keep_bytes(self, data: bytes, name: str) -> Content:
         """As `keep`, for a few bytes."""
         ...
@@ -193,6 +214,31 @@ class Repo(Protocol):
         Raises:
             Conflict: both changed the same files; the message names them.
         """
+        ...
+
+    # Commits that were made elsewhere
+
+    async def stage_sent(self, nodes: Sequence[SentNode]) -> None:
+        """Keep parts of commits, in any order; nothing of them is seen until `receive`. What came
+        before under the same hash is replaced, unless it is settled."""
+        ...
+
+    async def receive(self, branch: str, commit_id: str, names_of: NamesOf) -> Branch:
+        """Make a commit that was sent, and those before it that are not here, commits of this
+        repository, and move a branch to it: all of it or nothing.
+
+        Args:
+            branch: made where it is not there.
+            names_of: how the sender calls folders of ours.
+
+        Raises:
+            Invalid: something was not sent, or is not what it should be.
+            Conflict: the branch is at a commit that did not lead to this one.
+        """
+        ...
+
+    async def sent(self, ids: Sequence[str]) -> set[str]:
+        """Those of the commits that were made elsewhere."""
         ...
 
     # Drafts

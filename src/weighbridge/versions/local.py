@@ -11,12 +11,15 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 
 import orjson
 import xxhash
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from weighbridge.core.sent import SentNode, Settled
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.core.versions import (
     COMMIT_ID,
@@ -42,15 +45,19 @@ from weighbridge.core.versions import (
 from weighbridge.datasets.shapes import shape_of
 from weighbridge.errors import Conflict, Invalid, NotFound
 from weighbridge.store import drafts as draft_rows
+from weighbridge.store import sent as sent_rows
 from weighbridge.store import versions as rows
 from weighbridge.store.engine import Store
 from weighbridge.store.moments import now
-from weighbridge.versions import garbage, merging, trees
+from weighbridge.versions import garbage, merging, receiving, trees
+from weighbridge.versions.base import NamesOf
 from weighbridge.versions.places import blob_key
+from weighbridge.versions.receiving import Received
 from weighbridge.versions.trees import Leaf, Tree
 
 _PIECE = 1 << 20
 _TRIES = 20
+_KEPT_TOGETHER = 100
 _TREES_AT_HAND = 256
 _DRAFT = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
@@ -331,14 +338,30 @@ class LocalRepo:
     async def keep(self, path: Path, name: str) -> Content:
         """As the seam says."""
         content = await asyncio.to_thread(_look_at, path, name)
-        key = blob_key(content.sha256)
         async with self._store.begin() as connection:
-            # The row is held until the blob is there: a collection of garbage waits, or has removed
-            # the blob before we look.
-            await rows.touch_blob(connection, content.sha256, content.size)
-            if not await self._store.blobs.exists(key):
-                await self._store.blobs.take_file(key, path)
-            kept = await rows.add_content(connection, self.repository, content)
+            return await self._keep(connection, path, content)
+
+    async def keep_all(self, paths: Sequence[Path]) -> list[Content]:
+        """As the seam says."""
+        kept: dict[Path, Content] = {}
+        for start in range(0, len(paths), _KEPT_TOGETHER):
+            some = paths[start : start + _KEPT_TOGETHER]
+            found = await asyncio.to_thread(list, map(_look_at, some, repeat("")))
+            # In one order, so that two who keep the same contents do not wait for each other.
+            order = sorted(zip(some, found, strict=True), key=lambda it: it[1].sha256)
+            async with self._store.begin() as connection:
+                for path, content in order:
+                    kept[path] = await self._keep(connection, path, content)
+        return [kept[path] for path in paths]
+
+    async def _keep(self, connection: AsyncConnection, path: Path, content: Content) -> Content:
+        # The row is held until the blob is there: a collection of garbage waits, or has removed
+        # the blob before we look.
+        key = blob_key(content.sha256)
+        await rows.touch_blob(connection, content.sha256, content.size)
+        if not await self._store.blobs.exists(key):
+            await self._store.blobs.take_file(key, path)
+        kept = await rows.add_content(connection, self.repository, content)
         if kept is None:
             raise Conflict(f"another content has the hash {content.hash}; this one cannot be kept")
         return kept
@@ -429,7 +452,8 @@ class LocalRepo:
         ids = [parent.id for parent in parents]
         told = [ids, root, message, author.name, author.email, moment, secrets.token_hex(16)]
         commit = Commit(
-            id=hashlib.sha256(orjson.dumps(told)).hexdigest()[:32],
+            # Clients read it as a number, and write it without the zeros that it would begin with.
+            id=hashlib.sha256(orjson.dumps(told)).hexdigest().lstrip("0")[:32],
             parents=tuple(ids),
             tree=root,
             generation=1 + max((parent.generation for parent in parents), default=-1),
@@ -457,17 +481,10 @@ class LocalRepo:
     ) -> bool:
         """Keep a commit and move the branch to it, both or neither; False: the branch has moved, or
         somebody made a commit under this key."""
-        written = {
-            tree_hash: [
-                [name, leaf.kind.value, leaf.hash, leaf.size, leaf.commit_id]
-                for name, leaf in sorted(tree.items())
-            ]
-            for tree_hash, tree in made.items()
-        }
         try:
             async with self._store.begin() as connection:
                 await rows.keep_from_collecting(connection, self._id)
-                await rows.add_trees(connection, self.repository, written)
+                await rows.add_trees(connection, self.repository, _written(made))
                 await rows.add_commit(connection, self.repository, commit, key)
                 if parent is None:
                     moved = await rows.add_branch(connection, self.repository, branch, commit.id)
@@ -532,6 +549,62 @@ class LocalRepo:
             if await self._put(branch, into, *signed):
                 return signed[0]
         raise Conflict(f"the branch {branch!r} moves too fast; try again")
+
+    # Commits that were made elsewhere
+
+    async def stage_sent(self, nodes: Sequence[SentNode]) -> None:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            await sent_rows.put_nodes(connection, self.repository, nodes)
+
+    async def sent(self, ids: Sequence[str]) -> set[str]:
+        """As the seam says."""
+        async with self._store.begin() as connection:
+            return await sent_rows.received_commits(connection, self._id, ids)
+
+    async def receive(self, branch: str, commit_id: str, names_of: NamesOf) -> Branch:
+        """As the seam says."""
+        checked_branch(branch)
+        for _ in range(_TRIES):
+            received = await receiving.assemble(
+                self, commit_id, self._find_sent, self._load, names_of
+            )
+            with contextlib.suppress(_Moved, IntegrityError):
+                await self._put_received(branch, commit_id, received)
+                return Branch(branch, commit_id)
+        raise Conflict(f"the branch {branch!r} moves too fast; try again")
+
+    async def _find_sent(self, node_hash: str) -> SentNode | Settled | None:
+        async with self._store.begin() as connection:
+            return await sent_rows.find_node(connection, self._id, node_hash)
+
+    async def _put_received(self, branch: str, commit_id: str, received: Received) -> None:
+        """Raises `_Moved` when it is to be tried again."""
+        leading_here = received.before | {commit.id for commit in received.commits}
+        async with self._store.begin() as connection:
+            await rows.keep_from_collecting(connection, self._id)
+            found = await rows.find_branches(connection, self._id, [branch])
+            at = found[branch].commit_id if found else None
+            if at is not None and at not in leading_here:
+                raise Conflict(
+                    f"the branch {branch!r} is at {at}, which did not lead to {commit_id}: pull, "
+                    "and push again"
+                )
+            known = await rows.find_contents(connection, self._id, list(received.contents))
+            if len(known) < len(received.contents) or await sent_rows.missing_trees(
+                connection, self._id, received.used
+            ):
+                raise _Moved
+            await rows.add_trees(connection, self.repository, _written(received.made))
+            for commit in received.commits:
+                await rows.add_commit(connection, self.repository, commit, None)
+            await sent_rows.settle(connection, self.repository, received.settled)
+            if at is None:
+                moved = await rows.add_branch(connection, self.repository, branch, commit_id)
+            else:
+                moved = await rows.set_branch(connection, self._id, branch, commit_id, at)
+            if not moved:
+                raise _Moved
 
     # Drafts
 
@@ -658,8 +731,8 @@ class LocalRepo:
             async with self._store.begin() as connection:
                 entries = await rows.read_tree(connection, self._id, tree_hash)
             found = {
-                name: Leaf(Kind(kind), hash_, size, commit_id)
-                for name, kind, hash_, size, commit_id in entries
+                name: Leaf(Kind(kind), hash_, size, commit_id, *told)
+                for name, kind, hash_, size, commit_id, *told in entries
             }
             if len(self._trees) >= _TREES_AT_HAND:
                 self._trees.clear()
@@ -677,6 +750,21 @@ class _NotThereAnyMore(Exception):
 
 class _Moved(Exception):
     """The branch is not where it was: whatever was written in this transaction is undone."""
+
+
+def _written(made: Mapping[str, Tree]) -> dict[str, list[list[object]]]:
+    """Trees as they are kept."""
+    return {
+        tree_hash: [
+            [name, leaf.kind.value, leaf.hash, leaf.size, leaf.commit_id, *_told(leaf)]
+            for name, leaf in sorted(tree.items())
+        ]
+        for tree_hash, tree in made.items()
+    }
+
+
+def _told(leaf: Leaf) -> tuple[str, ...]:
+    return () if leaf.told is None else (leaf.told,)
 
 
 def _how(before: Entry | None, after: Entry | None) -> Moved:
@@ -698,7 +786,7 @@ def _look_at(path: Path, name: str) -> Content:
 
 
 def _entry(path: str, leaf: Leaf) -> Entry:
-    return Entry(path, leaf.kind, leaf.hash, leaf.size, leaf.commit_id)
+    return Entry(path, leaf.kind, leaf.hash, leaf.size, leaf.commit_id, leaf.told)
 
 
 def _no_branch(repository: Repository, revision: str, branches: Sequence[Branch]) -> str:

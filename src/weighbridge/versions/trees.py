@@ -23,12 +23,14 @@ class Leaf:
         hash: of the content, or of the tree below.
         size: in bytes, of everything below.
         commit_id: the commit that last changed it; "" while that commit is being made.
+        told: as that of an `Entry`.
     """
 
     kind: Kind
     hash: str
     size: int
     commit_id: str
+    told: str | None = None
 
 
 Tree: TypeAlias = Mapping[str, Leaf]
@@ -142,7 +144,7 @@ async def walk(root: str | None, path: str, load: Load) -> AsyncIterator[Entry]:
         leaf = tree[name]
         where = f"{path}/{name}" if path else name
         if leaf.kind is Kind.FILE:
-            yield Entry(where, leaf.kind, leaf.hash, leaf.size, leaf.commit_id)
+            yield Entry(where, leaf.kind, leaf.hash, leaf.size, leaf.commit_id, leaf.told)
         else:
             async for entry in walk(leaf.hash, where, load):
                 yield entry
@@ -166,7 +168,7 @@ async def differences(
         if old is not None and new is not None and old.hash == new.hash and old.kind == new.kind:
             continue
         files = [
-            Entry(where, leaf.kind, leaf.hash, leaf.size, leaf.commit_id)
+            Entry(where, leaf.kind, leaf.hash, leaf.size, leaf.commit_id, leaf.told)
             if leaf is not None and leaf.kind is Kind.FILE
             else None
             for leaf in (old, new)

@@ -7,11 +7,14 @@ import msgpack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weighbridge.core.versions import Entry, Kind
+from weighbridge.core.versions import Commit, Entry, FrameShape, Kind, Signature
 from weighbridge.dialects.oxen.tree_nodes import (
+    About,
     Node,
     NodeKind,
+    about,
     children_file,
+    commit_node,
     file_node,
     folder_hash,
     folder_node,
@@ -95,15 +98,52 @@ def test_a_group_is_written_as_the_client_writes_it() -> None:
 def test_a_file_says_what_the_client_says_of_it() -> None:
     changed_at = datetime.fromtimestamp(0x6B0CB900, UTC).replace(microsecond=43_689)
     entry = Entry("d/é.txt", Kind.FILE, f"{FILE_HASH:x}", 1, COMMIT)
-    node = file_node(entry, changed_at)
+    node = file_node(entry, about(entry, changed_at, None))
     theirs, ours = fields(FILE_DATA), fields(node.data)
     assert node.hash == FILE_HASH
     assert len(ours) == len(theirs)
     differing = [at for at, (a, b) in enumerate(zip(ours, theirs, strict=True)) if a != b]
     assert differing == [2, 4, 8, 10]  # hashes of what else is known, and that; nanoseconds
     assert ours[2] is ours[10] is None
-    assert isinstance(ours[4], bytes)
+    assert ours[4] == ours[3]  # nothing else is known
     assert ours[8] == 43_689_000
+
+
+def test_a_commit_says_what_the_client_says_of_it() -> None:
+    made = datetime(2026, 11, 30, 0, 49, 44, 500_863, UTC)
+    parents = ("abc", COMMIT)
+    node = commit_node(Commit("1f0b62", parents, None, 1, "one", Signature("A", "a@b"), made))
+    assert node.hash == 0x1F0B62
+    assert fields(node.data) == [
+        *(bytes(13) + b"\x1f\x0b\x62", "Commit"),
+        [bytes(14) + b"\x0a\xbc", bytes.fromhex(COMMIT)],
+        *("one", "A", "a@b"),
+        [2026, 334, 0, 49, 44, 500_863_000, 0, 0, 0],
+    ]
+
+
+def test_the_columns_of_a_data_frame_are_told_and_change_what_it_is_taken_for() -> None:
+    entry = Entry("q.csv", Kind.FILE, f"{FILE_HASH:x}", 1, COMMIT)
+    now = datetime.now(UTC)
+    one, other = (about(entry, now, FrameShape("csv", 3, {name: "int64"})) for name in ("x", "y"))
+    assert one.known[0][:2] == [1, 3]
+    assert one.known[0][2][1] == [["x", "i64", None, None]]
+    assert len({one.combined, other.combined, FILE_HASH}) == 3
+    assert fields(file_node(entry, one).data)[10] == one.known
+
+
+@given(
+    st.integers(0, 2**40),
+    st.integers(0, 10**9 - 1),
+    st.integers(0, 2**128 - 1),
+    st.none() | st.integers(0, 2**128 - 1),
+)
+def test_what_a_sender_knows_of_a_file_is_kept_as_text(
+    seconds: int, nanoseconds: int, combined: int, known_hash: int | None
+) -> None:
+    said = About(seconds, nanoseconds, "text", combined, [[1, None]], known_hash)
+    entry = Entry("a", Kind.FILE, "ab", 1, COMMIT, said.kept())
+    assert about(entry, datetime.now(UTC), None) == said
 
 
 @given(st.integers(0, 2**128 - 1))

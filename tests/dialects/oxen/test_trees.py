@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import re
 import tarfile
 import zlib
 from collections.abc import Iterable
@@ -155,23 +154,6 @@ async def test_the_tree_leads_from_the_folder_to_every_file(
 
 
 @pytest.mark.parametrize(
-    "asked",
-    [
-        {},
-        {"is_download": "true"},
-        {"subtrees": "in"},
-        {"is_download": "true", "subtrees": "in", "depth": 0},
-    ],
-)
-async def test_a_tree_for_a_clone_is_refused(
-    client: httpx2.AsyncClient, commit: str, asked: dict[str, Any]
-) -> None:
-    answer = await client.get(f"{REPOSITORY}/tree/download/{commit}", params=asked)
-    assert answer.status_code == 501
-    assert "use RemoteRepo" in answer.json()["status_description"]
-
-
-@pytest.mark.parametrize(
     ("path", "status", "said"),
     [
         ("none", 404, "'none'"),
@@ -236,20 +218,3 @@ async def test_a_content_of_another_repository_is_not_given(
     body = gzip.compress(_hash(b"a").encode())
     answer = await client.request("QUERY", "/repos/ns/else/versions", content=body)
     assert answer.status_code == 404
-
-
-async def test_a_chunk_is_found_by_a_commit_whose_first_zeros_the_client_has_dropped(
-    client: httpx2.AsyncClient, commit: str
-) -> None:
-    for number in range(400):  # one id in sixteen begins with a zero
-        if commit.startswith("0"):
-            break
-        sent = {"file": ("n.txt", str(number).encode())}
-        put = await client.put(f"{REPOSITORY}/file/main/n.txt", files=sent)
-        commit = put.json()["commit"]["id"]
-    short = commit.lstrip("0")
-    assert re.fullmatch(r"[0-9a-f]{1,31}", short)
-    answer = await client.get(f"{REPOSITORY}/chunk/{short}/a.txt?chunk_start=0&chunk_size=5")
-    assert (answer.status_code, answer.content) == (200, b"a")
-    absent = await client.get(f"{REPOSITORY}/chunk/{short[:-2]}/a.txt?chunk_start=0&chunk_size=5")
-    assert absent.status_code == 404

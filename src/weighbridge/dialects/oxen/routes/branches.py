@@ -1,14 +1,17 @@
-"""Branches: listed, made, moved, removed."""
+"""Branches: listed, made, moved, removed; the last step of a push."""
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, TypeAdapter
 from starlette.responses import Response
 
+from weighbridge.core.versions import COMMIT_ID
 from weighbridge.dialects import shared
 from weighbridge.dialects.oxen import wire
 from weighbridge.dialects.oxen.access import RepoToRead, RepoToWrite
 from weighbridge.dialects.oxen.answers import CREATED, DELETED, UPDATED, success
 from weighbridge.dialects.oxen.errors import parsed
+from weighbridge.dialects.oxen.received_nodes import names_of
+from weighbridge.versions.base import Repo
 
 router = APIRouter(prefix="/repos/{namespace}/{repository}/branches")
 
@@ -36,6 +39,11 @@ async def _json(request: Request) -> object:
     return shared.parse_json(await request.body())
 
 
+async def _is_pushed(repo: Repo, commit_id: str) -> bool:
+    """Whether an id is none of ours, so that its commit must have been sent."""
+    return COMMIT_ID.fullmatch(commit_id) is not None and not await repo.commits([commit_id])
+
+
 @router.get("")
 async def list_branches(repo: RepoToRead) -> Response:
     """All branches."""
@@ -46,6 +54,9 @@ async def list_branches(repo: RepoToRead) -> Response:
 async def create_branch(request: Request, repo: RepoToWrite) -> Response:
     """Make a branch; one that is there is found."""
     wanted = parsed(_NEW, await _json(request))
+    if wanted.commit_id is not None and await _is_pushed(repo, wanted.commit_id):
+        made = await repo.receive(wanted.new_name, wanted.commit_id, names_of)
+        return success(CREATED, branch=wire.branch(made))
     there = {branch.name: branch for branch in await repo.branches()}
     if wanted.new_name in there:
         return success(branch=wire.branch(there[wanted.new_name]))
@@ -61,9 +72,12 @@ async def get_branch(repo: RepoToRead, branch: str) -> Response:
 
 @router.put("/{branch:path}")
 async def move_branch(request: Request, repo: RepoToWrite, branch: str) -> Response:
-    """Move a branch to a commit."""
+    """Move a branch to a commit, which becomes one of the repository if it was pushed."""
     wanted = parsed(_MOVED, await _json(request))
     at = await repo.branch(branch)
+    if await _is_pushed(repo, wanted.commit_id):
+        moved = await repo.receive(branch, wanted.commit_id, names_of)
+        return success(UPDATED, branch=wire.branch(moved))
     moved = await repo.move_branch(branch, wanted.commit_id, expected=at.commit_id)
     return success(UPDATED, branch=wire.branch(moved))
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from weighbridge.core.versions import COMMIT_ID, Commit
+from weighbridge.core.versions import Commit
 from weighbridge.dialects.oxen import wire
 from weighbridge.dialects.oxen.access import Page, RepoToRead
 from weighbridge.dialects.oxen.answers import success
@@ -39,11 +39,7 @@ async def complete_commit(repo: RepoToRead, commit_id: str) -> Response:
 
 
 async def _commit(repo: Repo, commit_id: str) -> Commit:
-    found = (await repo.commits([commit_id])).get(commit_id) if _fits(commit_id) else None
+    found = (await repo.commits([commit_id])).get(commit_id)
     if found is None:
         raise NotFound(f"there is no commit {commit_id[:80]!r}")
     return found
-
-
-def _fits(commit_id: str) -> bool:
-    return COMMIT_ID.fullmatch(commit_id) is not None

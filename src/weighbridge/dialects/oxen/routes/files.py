@@ -1,6 +1,5 @@
 """Files and folders at a revision: read, looked at, uploaded, removed."""
 
-import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 from urllib.parse import quote
@@ -51,7 +50,7 @@ async def get_chunk(
     chunk_size: Annotated[int, Query(ge=1, le=1 << 28)] = 10 << 20,
 ) -> Response:
     """A part of the bytes of a file."""
-    entry = await _file(repo, await _located(repo, resource))
+    entry = await _file(repo, await repo.locate(resource))
     content = await repo.content(entry.hash)
     end = min(content.size, chunk_start + chunk_size)
     if chunk_start > content.size:
@@ -150,18 +149,6 @@ def stream(
             **(headers or {}),
         },
     )
-
-
-async def _located(repo: Repo, resource: str) -> Located:
-    """As `locate`. The client writes a commit's id without the zeros that it begins with, where it
-    has read it in a tree."""
-    try:
-        return await repo.locate(resource)
-    except NotFound:
-        revision, _, path = resource.partition("/")
-        if re.fullmatch(r"[1-9a-f][0-9a-f]{0,30}", revision) is None:
-            raise
-        return await repo.locate(f"{revision:0>32}/{path}")
 
 
 async def _file(repo: Repo, at: Located) -> Entry:

@@ -34,7 +34,7 @@ class NewUpload(BaseModel):
 
     hash: str = Field(pattern=r"^[0-9a-f]{1,32}$")
     size: int = Field(ge=0)
-    destination: Destination
+    destination: Destination | None = None  # none: a content that is pushed
 
 
 _NEW = TypeAdapter(NewUpload)
@@ -44,16 +44,19 @@ _NEW = TypeAdapter(NewUpload)
 async def begin(request: Request, services: ServicesHere, repo: RepoToWrite) -> Response:
     """Say that a file comes; one whose content is there already is added at once."""
     wanted = parsed(_NEW, shared.parse_json(await request.body()))
-    draft = await repo.draft(wanted.destination.workspace_id)
-    path = checked_path(wanted.destination.path)
+    draft_id = path = ""
+    if wanted.destination is not None:
+        draft_id = (await repo.draft(wanted.destination.workspace_id)).id
+        path = checked_path(wanted.destination.path)
     known = (await repo.contents([wanted.hash])).get(wanted.hash)
     if known is not None and known.size == wanted.size:
-        await repo.stage(draft.id, {path: known})
+        if draft_id:
+            await repo.stage(draft_id, {path: known})
         return success(file="already_stored")
     if wanted.size > services.settings.max_upload_mb << 20:
         raise TooLarge(f"the file is over the limit of {services.settings.max_upload_mb} MiB")
     upload = await services.repositories.begin_upload(
-        repo, draft.id, path, wanted.hash, wanted.size, PART_SIZE
+        repo, draft_id, path, wanted.hash, wanted.size, PART_SIZE
     )
     return success(
         file="awaiting_parts",
@@ -89,7 +92,8 @@ async def put_part(
             "kept: send the file again"
         )
     content = await repo.keep(whole, upload.path)
-    await repo.stage(upload.draft_id, {upload.path: content})
+    if upload.draft_id:
+        await repo.stage(upload.draft_id, {upload.path: content})
     await services.repositories.end_upload(upload)
     return success(completed=True)
 
