@@ -15,8 +15,10 @@ from weighbridge.errors import Invalid, TooLarge
 OBJECTS = (
     "<</Type /Catalog /Pages 2 0 R>>",
     "<</Type /Pages /Kids [3 0 R] /Count 1>>",
-    "<</Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Contents 4 0 R "
-    "/Resources <</Font <</F1 5 0 R>>>>>>",
+    (
+        "<</Type /Page /Parent 2 0 R /MediaBox [0 0 300 200] /Contents 4 0 R "
+        "/Resources <</Font <</F1 5 0 R>>>>>>"
+    ),
     "<</Length 49>>\nstream\nBT /F1 18 Tf 20 100 Td (The bridge weighs) Tj ET\nendstream",
     "<</Type /Font /Subtype /Type1 /BaseFont /Helvetica>>",
 )
