@@ -383,3 +383,21 @@ async def test_a_query_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
     assert querier._idle == []
     assert os.listdir(tmp_path) == ["a.csv"]
     await querier.close()
+
+
+async def test_a_large_server_does_not_wear_out_the_processes_of_its_queries(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.csv").write_text(CSV)
+    querier = Querier(tmp_path)
+    ballast = bytearray(500 << 20)  # more than a process may have had before it is worn
+    ballast[:: 1 << 12] = b"\1" * len(ballast[:: 1 << 12])
+    try:
+        for _ in range(2):
+            await answer(querier, tmp_path / "a.csv", "SELECT count(*) FROM df")
+            [process] = querier._idle
+            assert ballast
+            await asyncio.sleep(0.2)
+            assert process.returncode is None
+    finally:
+        await querier.close()

@@ -239,9 +239,18 @@ def main() -> None:
         answers.write(orjson.dumps(answer(request), option=orjson.OPT_APPEND_NEWLINE))
         answers.flush()
         signal.alarm(0)
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _WORN_KIB:
+        if _peak_kib() > _WORN_KIB:
             break
     os._exit(0)  # the engine's library does not end in good order
+
+
+def _peak_kib() -> int:
+    """The most memory that this process has had. What `getrusage` says on Linux is no less than
+    what the process had that started it."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        status = Path("/proc/self/status").read_text("ascii", "replace")
+        return int(status.split("VmHWM:", 1)[1].split(maxsplit=1)[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 if __name__ == "__main__":
