@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 CLIENTS := .venv-clients
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 
 .PHONY: install clients demo serve test test-slow lint types docs bench clean
 
