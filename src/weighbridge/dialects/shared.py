@@ -3,20 +3,27 @@
 import asyncio
 import base64
 import binascii
+import logging
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weighbridge.core.caller import Caller
-from weighbridge.errors import Invalid, TooLarge
+from weighbridge.errors import Invalid, TooLarge, WeighbridgeError
 from weighbridge.wiring import Services
+
+log = logging.getLogger(__name__)
 
 MAX_DEPTH = 64
 """The deepest that arrays and objects of a request may be nested."""
@@ -237,15 +244,47 @@ def _over(limit: int) -> TooLarge:
 # Everything else that goes wrong
 
 
-class LastResort:
-    """ASGI middleware: an error that nobody expected becomes the dialect's answer for it, so that
-    no client ever sees a traceback.
+def answer_errors(
+    app: FastAPI,
+    *,
+    told: Callable[[WeighbridgeError], Response],
+    refused: Callable[[HTTPException], Response],
+    invalid: Callable[[Request, RequestValidationError], Response],
+) -> None:
+    """Have every error of an application answered in its dialect's manner.
 
     Args:
-        answer: logs the error and makes the answer, in the dialect's manner.
+        told: the answer to an error that the caller should be told about.
+        refused: to what the framework refuses: no such route, method or media type.
+        invalid: to a request that has not the shape it should have.
     """
 
-    def __init__(self, app: ASGIApp, answer: Callable[[Scope, Exception], ASGIApp]) -> None:
+    async def tell(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, WeighbridgeError)  # noqa: S101 (it is registered for these)
+        return told(error)
+
+    async def refuse(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 (it is registered for these)
+        return refused(error)
+
+    async def point_out(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 (it is registered for these)
+        return invalid(request, error)
+
+    app.add_exception_handler(WeighbridgeError, tell)
+    app.add_exception_handler(HTTPException, refuse)
+    app.add_exception_handler(RequestValidationError, point_out)
+
+
+class LastResort:
+    """ASGI middleware: an error that nobody expected is logged in full and becomes the dialect's
+    answer for it, so that no client ever sees a traceback.
+
+    Args:
+        answer: makes the answer, which tells of the error only by the reference that it is given.
+    """
+
+    def __init__(self, app: ASGIApp, answer: Callable[[str], ASGIApp]) -> None:
         self._app = app
         self._answer = answer
 
@@ -265,4 +304,9 @@ class LastResort:
             # for a whole one.
             if begun or scope["type"] != "http":
                 raise
-            await self._answer(scope, error)(scope, receive, send)
+            if isinstance(error, ClientDisconnect):  # nobody is there to read the answer
+                await Response(status_code=400)(scope, receive, send)
+                return
+            reference = secrets.token_hex(8)
+            log.error("%s: %s %s failed", reference, scope["method"], scope["path"], exc_info=error)
+            await self._answer(reference)(scope, receive, send)

@@ -1,7 +1,6 @@
 """Our error kinds as problem details (RFC 9457): the one shape of every error of this API."""
 
 import logging
-import secrets
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -10,12 +9,12 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.dialects.native import wire
+from weighbridge.dialects.shared import answer_errors
 from weighbridge.errors import FieldProblem, InvalidFields, WeighbridgeError
 
 log = logging.getLogger(__name__)
@@ -112,12 +111,8 @@ _DETAILS = {
 }
 
 
-def from_unexpected(scope: Scope, error: Exception) -> Response:
-    """The answer to an error of ours: logged in full, and told to the client by reference only."""
-    if isinstance(error, ClientDisconnect):
-        return Response(status_code=400)  # nobody is there to read it
-    reference = secrets.token_hex(8)
-    log.error("%s: %s %s failed", reference, scope["method"], scope["path"], exc_info=error)
+def from_unexpected(reference: str) -> Response:
+    """The answer to an error of ours, which the log tells of under this reference."""
     return problem(
         "error",
         "the server failed; its log says more under the reference in `instance`",
@@ -138,22 +133,12 @@ def field_problems(error: RequestValidationError | ValidationError) -> list[Fiel
 
 def add_handlers(app: FastAPI) -> None:
     """Have every error of the application answered as a problem."""
-
-    async def told(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, WeighbridgeError)  # noqa: S101 (it is registered for these)
-        return from_error(error)
-
-    async def refused(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 (it is registered for these)
-        return from_http(error)
-
-    async def invalid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 (it is registered for these)
-        return from_error(InvalidFields(_with_hints(request, error)))
-
-    app.add_exception_handler(WeighbridgeError, told)
-    app.add_exception_handler(HTTPException, refused)
-    app.add_exception_handler(RequestValidationError, invalid)
+    answer_errors(
+        app,
+        told=from_error,
+        refused=from_http,
+        invalid=lambda request, error: from_error(InvalidFields(_with_hints(request, error))),
+    )
 
 
 def _with_hints(request: Request, error: RequestValidationError) -> list[FieldProblem]:

@@ -1,7 +1,6 @@
 """Our error kinds in this dialect: `{"detail": …}`, a text, or FastAPI's list of fields."""
 
 import logging
-import secrets
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -10,11 +9,11 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from weighbridge.dialects.openai_like import headers_of, status_of
+from weighbridge.dialects.shared import answer_errors
 from weighbridge.errors import InvalidFields, WeighbridgeError
 from weighbridge.providers.base import CallFailed
 
@@ -88,39 +87,21 @@ def from_http(error: HTTPException) -> Response:
     return _answer(error.status_code, error.detail or HTTPStatus(error.status_code).phrase)
 
 
-def from_unexpected(scope: Scope, error: Exception) -> Response:
-    """The answer to an error of ours: logged in full, and told to the client by reference only."""
-    if isinstance(error, ClientDisconnect):
-        return Response(status_code=400)  # nobody is there to read it
-    reference = secrets.token_hex(8)
-    log.error("%s: %s %s failed", reference, scope["method"], scope["path"], exc_info=error)
+def from_unexpected(reference: str) -> Response:
+    """The answer to an error of ours, which the log tells of under this reference."""
     return _answer(500, f"the server failed; its log says more under the reference {reference}")
 
 
 def add_handlers(app: FastAPI) -> None:
     """Have every error of the application answered in this dialect."""
+    answer_errors(app, told=from_error, refused=from_http, invalid=_from_fields)
 
-    async def told(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, WeighbridgeError)  # noqa: S101 (it is registered for these)
-        return from_error(error)
 
-    async def refused(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 (it is registered for these)
-        return from_http(error)
-
-    async def invalid(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 (it is registered for these)
-        return _answer(
-            422,
-            [
-                {"loc": list(it["loc"]), "msg": it["msg"], "type": it["type"]}
-                for it in error.errors()
-            ],
-        )
-
-    app.add_exception_handler(WeighbridgeError, told)
-    app.add_exception_handler(HTTPException, refused)
-    app.add_exception_handler(RequestValidationError, invalid)
+def _from_fields(_request: Request, error: RequestValidationError) -> Response:
+    problems = [
+        {"loc": list(it["loc"]), "msg": it["msg"], "type": it["type"]} for it in error.errors()
+    ]
+    return _answer(422, problems)
 
 
 def _path(field: str) -> list[str | int]:

@@ -1,20 +1,17 @@
 """Our error kinds as this dialect tells them: `status`, `status_message`, and what was wrong."""
 
 import logging
-import secrets
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 import orjson
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Scope
 
 from weighbridge.dialects.native.errors import field_problems
+from weighbridge.dialects.shared import answer_errors
 from weighbridge.errors import FieldProblem, InvalidFields, WeighbridgeError
 
 log = logging.getLogger(__name__)
@@ -109,30 +106,16 @@ def from_http(error: HTTPException) -> Response:
     return failure(word, str(error.detail), status=error.status_code)
 
 
-def from_unexpected(scope: Scope, error: Exception) -> Response:
-    """The answer to an error of ours: logged in full, and told to the client by reference only."""
-    if isinstance(error, ClientDisconnect):
-        return Response(status_code=400)  # nobody is there to read it
-    reference = secrets.token_hex(8)
-    log.error("%s: %s %s failed", reference, scope["method"], scope["path"], exc_info=error)
+def from_unexpected(reference: str) -> Response:
+    """The answer to an error of ours, which the log tells of under this reference."""
     return failure("error", f"the server failed; its log says more under {reference}")
 
 
 def add_handlers(app: FastAPI) -> None:
     """Have every error of the application answered in this dialect."""
-
-    async def told(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, WeighbridgeError)  # noqa: S101 (it is registered for these)
-        return from_error(error)
-
-    async def refused(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 (it is registered for these)
-        return from_http(error)
-
-    async def invalid(_request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 (it is registered for these)
-        return from_error(InvalidFields(field_problems(error)))
-
-    app.add_exception_handler(WeighbridgeError, told)
-    app.add_exception_handler(HTTPException, refused)
-    app.add_exception_handler(RequestValidationError, invalid)
+    answer_errors(
+        app,
+        told=from_error,
+        refused=from_http,
+        invalid=lambda _request, error: from_error(InvalidFields(field_problems(error))),
+    )
