@@ -1,8 +1,10 @@
 """Texts out of documents; what is broken or hostile is refused, and takes nothing else with it."""
 
+import asyncio
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import docx
 import pypdf
@@ -156,3 +158,20 @@ async def test_a_reader_that_takes_too_long_is_ended(
     monkeypatch.setattr(reading, "SECONDS", 0.01)
     with pytest.raises(TooLarge, match="to be read"):
         await read(word(tmp_path / "a.docx"))
+
+
+async def test_the_process_that_reads_is_told_no_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEIGHBRIDGE_API_KEY", "wb_not-to-be-seen")
+    started = asyncio.create_subprocess_exec
+    environments: list[Any] = []
+
+    async def watched(*arguments: Any, **options: Any) -> asyncio.subprocess.Process:
+        environments.append(options["env"])
+        return await started(*arguments, **options)
+
+    monkeypatch.setattr("asyncio.create_subprocess_exec", watched)
+    assert await read(word(tmp_path / "a.docx"))
+    [environment] = environments
+    assert "wb_not-to-be-seen" not in environment.values()

@@ -6,6 +6,7 @@ process of their own, which has so much memory and so much time, and no more (`d
 
 import asyncio
 import contextlib
+import os
 import sys
 import unicodedata
 from pathlib import Path, PurePosixPath
@@ -29,6 +30,8 @@ KINDS = {
 """Extension → kind."""
 
 SECONDS = 120
+_PASSED_ON = frozenset({"PYTHONPATH", "LD_LIBRARY_PATH"})
+"""Of the environment; none of the server's secrets."""
 _MARKS = {b"%PDF-": "pdf", b"PK\x03\x04": "docx"}
 
 
@@ -104,10 +107,11 @@ def _plain(path: Path, name: str) -> str:
 
 async def _in_a_process(path: Path, name: str, kind: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "weighbridge.documents.child", kind, str(path)),
+        *(sys.executable, "-P", "-m", "weighbridge.documents.child", kind, str(path)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if name in _PASSED_ON},
     )
     try:
         async with asyncio.timeout(SECONDS):
