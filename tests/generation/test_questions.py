@@ -5,7 +5,14 @@ import pytest
 
 from weighbridge.core.json import JsonObject
 from weighbridge.errors import Invalid
-from weighbridge.generation.questions import Chooser, Source, clustered, evaluation, slots
+from weighbridge.generation.questions import (
+    Chooser,
+    Source,
+    clustered,
+    evaluation,
+    gap_slots,
+    slots,
+)
 from weighbridge.spec import parse_spec
 
 PASSAGE = (
@@ -120,3 +127,23 @@ def test_no_more_stay_than_are_wanted() -> None:
     assert chooser.take(SLOT, BUILT, None) is not None
     assert chooser.take(SLOT, reply("Who built it in 1843?", "Anna Lindqvist"), None) is None
     assert chooser.left_out == {}
+
+
+def test_gaps_need_nobody_who_writes_and_stay_by_the_same_rules() -> None:
+    rows = gap_slots([Source("d", "town", PASSAGE)], 5)
+    spec = parse_spec(evaluation("q", rows, None, None))
+    assert spec.to_evaluation().answers is not None
+    chooser = Chooser(5)
+    found = [chooser.take(row, str(row["written"]), None) for row in rows]
+    assert found[0] is not None
+    assert (found[0]["answer"], chooser.left_out) == ("1843", {})
+
+
+def test_gaps_are_spread_over_all_of_a_long_document() -> None:
+    text = "\n\n".join(f"In the year {1000 + n} nothing happened in the town." for n in range(400))
+    rows = gap_slots([Source("d", "town", text)], 10)
+    years = [int(orjson.loads(str(row["written"]))["answer"]) for row in rows]
+    assert (len(years), years[0]) == (15, 1000)
+    assert years[-1] > 1350
+    with pytest.raises(Invalid, match="number or a name"):
+        gap_slots([Source("d", "town", "nothing here could ever be asked for by anybody.")], 5)

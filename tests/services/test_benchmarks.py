@@ -191,6 +191,18 @@ class TestWriting:
         assert {row["answer"] for row in rows} == {"1843", "Anna Lindqvist", "1901"}
         assert [row["question_num"] for row in rows] == [1, 2, 3]
 
+    async def test_without_a_generator_sentences_with_a_gap_are_the_questions(
+        self, bench: Bench, benchmarks: Benchmarks, documents: Documents, tmp_path: Path
+    ) -> None:
+        told = await document(bench, documents, tmp_path)
+        made = await benchmarks.write(bench.caller, [told], 2)
+        await run_in_foreground(bench.store, await bench.load(await run_of(bench, made)))
+        ready = await benchmarks.get(bench.caller, made.id)
+        assert (ready.state, ready.questions, ready.problem) == (BenchmarkState.READY, 2, None)
+        answers = {row["answer"] for row in await benchmarks.questions(bench.caller, ready)}
+        assert answers == {"1843", "1901"}
+        assert bench.model.asked == []
+
     async def test_delivering_twice_makes_one_data_set(
         self, bench: Bench, benchmarks: Benchmarks, documents: Documents, tmp_path: Path
     ) -> None:
@@ -250,6 +262,8 @@ class TestWriting:
             await benchmarks.write(bench.caller, ["doc_x"], 2)
         short = await document(bench, documents, tmp_path, "Nearly nothing.")
         with pytest.raises(Invalid, match="say too little"):
+            await benchmarks.write(bench.caller, [short], 2, generator="fake")
+        with pytest.raises(Invalid, match="number or a name"):
             await benchmarks.write(bench.caller, [short], 2)
         assert await benchmarks.list(bench.caller) == []
 

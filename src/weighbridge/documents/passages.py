@@ -37,6 +37,17 @@ def passages(text: str, length: int = LENGTH) -> list[str]:
     return [*found, here] if here else found
 
 
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, in order; headings and the like are some, too."""
+    return [
+        sentence.strip()
+        for paragraph in _PARAGRAPH.split(text)
+        for line in _SENTENCE.split(paragraph)
+        for sentence in (" ".join(line.split()),)
+        if sentence
+    ]
+
+
 def _pieces(text: str, length: int) -> Iterator[tuple[str, str]]:
     """Pieces that fit, each with what stands before it when it follows another."""
     for paragraph in _PARAGRAPH.split(text):

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import json_repair
+import orjson
 from rapidfuzz import fuzz
 
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.documents.passages import LEAST, passages
 from weighbridge.errors import Invalid
+from weighbridge.generation.gaps import gap_questions
 from weighbridge.yamltext import parse_yaml
 
 SPARE = 1.5
@@ -23,6 +25,8 @@ SPARE = 1.5
 MOST_WANTED = 5_000
 LEAST_CLUSTERS = 10
 """Passages under which an interval that allows for them says next to nothing."""
+WRITTEN = "written"
+"""The column with questions that nobody has to write."""
 KEY = "answerable"
 """The scorer by which a judge says whether a question may stay."""
 
@@ -100,35 +104,72 @@ def slots(sources: Sequence[Source], wanted: int) -> list[JsonObject]:
     return made
 
 
+def gap_slots(sources: Sequence[Source], wanted: int) -> list[JsonObject]:
+    """A slot for each question that needs nobody to write it: a sentence with a gap.
+
+    Returns:
+        Rows as those of `slots`, each with its question as `written`: the reply of a model that
+        would have written it.
+
+    Raises:
+        Invalid: no sentence of the documents has a number or a name in it.
+    """
+    found: list[JsonObject] = []
+    for source in sources:
+        for place, passage in enumerate(passages(source.text)):
+            for asked in gap_questions(passage, source.name):
+                written = {
+                    "question": asked.question,
+                    "answer": asked.answer,
+                    "quote": asked.quote,
+                }
+                found.append(
+                    {
+                        "passage": passage,
+                        "document": source.name,
+                        "document_id": source.id,
+                        "cluster": f"{source.id}:{place}",
+                        WRITTEN: orjson.dumps(written).decode(),
+                    }
+                )
+    if not found:
+        raise Invalid("no sentence of the documents has a number or a name that could be asked for")
+    count = min(_MOST_SLOTS, max(wanted + 3, math.ceil(wanted * SPARE)), len(found))
+    return [found[at * len(found) // count] for at in range(count)]
+
+
 def evaluation(
-    name: str, rows: Sequence[JsonObject], generator: str, judge: str | None
+    name: str, rows: Sequence[JsonObject], generator: str | None, judge: str | None
 ) -> JsonObject:
     """The evaluation that has questions written.
 
     Args:
-        rows: as `slots` gives them.
-        generator: the model that writes.
+        rows: as `slots` gives them, or `gap_slots`.
+        generator: the model that writes; None: they are written.
         judge: the model that says which questions may stay; None: nobody is asked.
     """
     prompt = _prompt()
-    spec: JsonObject = {
-        "name": name,
-        "cases": list(rows),
-        "model": generator,
-        "messages": [
-            {"role": "system", "content": prompt["system"]},
-            {"role": "user", "content": prompt["user"]},
-        ],
-        "schema": SCHEMA,
-        "params": {"temperature": 0.7, "max_tokens": 600},
-    }
-    if judge is not None:
-        options: JsonObject = {
-            "as": KEY,
-            "judge": {"rubric": prompt["rubric"], "columns": {"context": "passage"}},
+    spec: JsonObject = {"name": name, "cases": list(rows)}
+    scorers: list[JsonObject] = []
+    if generator is None:
+        spec = {**spec, "answers": {"column": WRITTEN}}
+        scorers.append({"json_schema": {"schema": SCHEMA}})
+    else:
+        spec = {
+            **spec,
+            "model": generator,
+            "messages": [
+                {"role": "system", "content": prompt["system"]},
+                {"role": "user", "content": prompt["user"]},
+            ],
+            "schema": SCHEMA,
+            "params": {"temperature": 0.7, "max_tokens": 600},
         }
-        spec = {**spec, "scorers": [options], "judge": judge}
-    return spec
+    if judge is not None:
+        rubric = {"rubric": prompt["rubric"], "columns": {"context": "passage"}}
+        scorers.append({"as": KEY, "judge": rubric})
+        spec = {**spec, "judge": judge}
+    return {**spec, "scorers": scorers}
 
 
 def clustered(rows: Sequence[JsonObject]) -> list[JsonObject]:

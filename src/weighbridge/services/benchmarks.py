@@ -138,7 +138,8 @@ class Benchmarks:
             documents: ids.
             wanted: how many questions, 1 to `generation.questions.MOST_WANTED`.
             name: None: made of its id.
-            generator: who writes; None: the installation's default generator, else `embedded`.
+            generator: who writes; None: the installation's default generator, else `embedded`. That
+                is too weak to: sentences of the documents with a gap are its questions.
             judge: who says which questions may stay; None: the default judge where that is a
                 model, else nobody.
 
@@ -158,12 +159,15 @@ class Benchmarks:
         benchmark_id = new_id("benchmark")
         name = _checked_name(name or f"generated_{benchmark_id}")
         judge = judge or self._catalog.defaults.judge
+        writer = generator or self._catalog.defaults.generator or RESERVED_NAME
+        by_gaps = writer == RESERVED_NAME
+        rows = (questions.gap_slots if by_gaps else questions.slots)(sources, wanted)
         spec = parse_spec(
             {
                 **questions.evaluation(
                     f"questions of {name}"[:200],
-                    questions.slots(sources, wanted),
-                    generator or self._catalog.defaults.generator or RESERVED_NAME,
+                    rows,
+                    None if by_gaps else writer,
                     None if judge == RESERVED_NAME else judge,
                 ),
                 "metadata": {"writes": benchmark_id},
