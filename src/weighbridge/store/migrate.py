@@ -54,7 +54,7 @@ def _create_if_empty(connection: Connection) -> bool:
     take_turns(connection)
     if inspect(connection).get_table_names():
         return False
-    metadata.create_all(connection)
+    metadata.create_all(connection, checkfirst=False)  # it has just been seen to be empty
     connection.exec_driver_sql(
         "create table alembic_version (version_num varchar(32) not null, "
         "constraint alembic_version_pkc primary key (version_num))"
