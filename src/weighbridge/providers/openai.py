@@ -34,8 +34,8 @@ from weighbridge.providers.thinking import Thinking
 from weighbridge.providers.transport import Transport
 from weighbridge.providers.wire import (
     Address,
+    bearer_headers,
     count,
-    headers,
     read_image,
     refuse_disguised_error,
     refuse_unread,
@@ -78,9 +78,7 @@ class OpenAIEndpoint:
         self._chat_url = address.at("chat/completions")
         self._completions_url = address.at("completions")
         self._embeddings_url = address.at("embeddings")
-        self._headers = headers()
-        if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._headers = bearer_headers(api_key)
 
     def chat_body(self, request: ChatRequest) -> dict[str, Any]:
         """What a chat is sent as.

@@ -24,7 +24,7 @@ from weighbridge.providers.failures import (
 from weighbridge.providers.openai import OpenAIEndpoint, filtered, read_chat
 from weighbridge.providers.opening import Opened, Opening
 from weighbridge.providers.transport import Transport
-from weighbridge.providers.wire import Address, headers
+from weighbridge.providers.wire import Address, bearer_headers
 
 _METHOD = "/v1/chat/completions"
 _ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
@@ -45,9 +45,7 @@ class OpenAIBatches:
         self._endpoint = endpoint
         self._transport = transport
         self._address = Address(base_url)
-        self._headers = headers()
-        if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._headers = bearer_headers(api_key)
 
     def chat_body(self, request: ChatRequest) -> dict[str, Any]:
         """What a chat is sent as."""

@@ -22,11 +22,11 @@ from weighbridge.providers.opening import Opened, Opening
 from weighbridge.providers.transport import Transport
 from weighbridge.providers.wire import (
     Address,
+    bearer_headers,
     count,
-    headers,
+    prompt_of,
     read_image,
     refuse_disguised_error,
-    refuse_unread,
     split_data_uri,
     text_or_none,
 )
@@ -54,9 +54,7 @@ class ImagesEndpoint:
         own = urlsplit(base_url).hostname == _VENDOR or model.startswith(("gpt-image", "chatgpt-"))
         self._form = {} if own else {"response_format": "b64_json"}
         self._url = Address(base_url).at("images/generations")
-        self._headers = headers()
-        if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
+        self._headers = bearer_headers(api_key)
 
     def chat_body(self, request: ChatRequest) -> dict[str, Any]:
         """What a chat is sent as: the texts of its messages, one below the other.
@@ -64,17 +62,8 @@ class ImagesEndpoint:
         Raises:
             CallFailed: `unsupported`, if it cannot be.
         """
-        refuse_unread(request.params)
-        if request.schema is not None or request.top_logprobs is not None:
-            raise unsupported("the protocol openai-images makes no text, so none by a schema")
-        texts: list[str] = []
-        for message in request.messages:
-            parts = (message.content,) if isinstance(message.content, str) else message.content
-            for part in parts:
-                if not isinstance(part, str):
-                    raise unsupported("the protocol openai-images takes only text")
-                texts.append(part)
-        body = {**self._form, **request.params, "model": self._model, "prompt": "\n\n".join(texts)}
+        prompt = prompt_of(request, "openai-images")
+        body = {**self._form, **request.params, "model": self._model, "prompt": prompt}
         return {name: value for name, value in body.items() if value is not None}
 
     async def chat(self, request: ChatRequest) -> Reply:

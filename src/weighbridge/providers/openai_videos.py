@@ -24,9 +24,9 @@ from weighbridge.providers.opening import Opened, Opening
 from weighbridge.providers.transport import Transport
 from weighbridge.providers.wire import (
     Address,
-    headers,
+    bearer_headers,
+    prompt_of,
     refuse_disguised_error,
-    refuse_unread,
     text_or_none,
     video_of,
 )
@@ -62,10 +62,8 @@ class VideosEndpoint:
         self._transport = transport
         self._model = model
         self._address = Address(base_url)
-        self._headers = headers()
+        self._headers = bearer_headers(api_key)
         self._sleep = sleep
-        if api_key:
-            self._headers["Authorization"] = f"Bearer {api_key}"
 
     def chat_body(self, request: ChatRequest) -> dict[str, Any]:
         """What a chat is sent as: the texts of its messages, one below the other.
@@ -73,17 +71,8 @@ class VideosEndpoint:
         Raises:
             CallFailed: `unsupported`, if it cannot be.
         """
-        refuse_unread(request.params)
-        if request.schema is not None or request.top_logprobs is not None:
-            raise unsupported("the protocol openai-videos makes no text, so none by a schema")
-        texts: list[str] = []
-        for message in request.messages:
-            parts = (message.content,) if isinstance(message.content, str) else message.content
-            for part in parts:
-                if not isinstance(part, str):
-                    raise unsupported("the protocol openai-videos takes only text")
-                texts.append(part)
-        body = {**request.params, "model": self._model, "prompt": "\n\n".join(texts)}
+        prompt = prompt_of(request, "openai-videos")
+        body = {**request.params, "model": self._model, "prompt": prompt}
         return {name: value for name, value in body.items() if value is not None}
 
     async def chat(self, request: ChatRequest) -> Reply:

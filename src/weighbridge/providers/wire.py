@@ -10,7 +10,7 @@ from yarl import URL
 
 from weighbridge import __version__
 from weighbridge.core.json import JsonObject
-from weighbridge.providers.base import CallFailed, Image, Part, Video
+from weighbridge.providers.base import CallFailed, ChatRequest, Image, Part, Video
 from weighbridge.providers.failures import (
     call_failed,
     endpoint_message,
@@ -69,6 +69,11 @@ def headers(**more: str) -> CIMultiDict[str]:
     return found
 
 
+def bearer_headers(api_key: str | None) -> CIMultiDict[str]:
+    """What every request carries, and the key as `Authorization: Bearer`; None: no key."""
+    return headers(Authorization=f"Bearer {api_key}") if api_key else headers()
+
+
 def kind_of(part: Part) -> str:
     """What a part of a message is, in a word, for messages to people."""
     return _PARTS[type(part).__name__]
@@ -83,6 +88,29 @@ def refuse_unread(params: JsonObject) -> None:
     for name, allowed in _READ_ONE.items():
         if name in params and params[name] not in allowed:
             raise unsupported(f"the parameter {name!r} is not supported; leave it out")
+
+
+def prompt_of(request: ChatRequest, protocol: str) -> str:
+    """The prompt of a protocol that takes text and makes none: the texts of the messages, with an
+    empty line between them.
+
+    Args:
+        protocol: its name, for the message.
+
+    Raises:
+        CallFailed: `unsupported`, if there is more to the request than text and parameters.
+    """
+    refuse_unread(request.params)
+    if request.schema is not None or request.top_logprobs is not None:
+        raise unsupported(f"the protocol {protocol} makes no text, so none by a schema")
+    texts: list[str] = []
+    for message in request.messages:
+        parts = (message.content,) if isinstance(message.content, str) else message.content
+        for part in parts:
+            if not isinstance(part, str):
+                raise unsupported(f"the protocol {protocol} takes only text")
+            texts.append(part)
+    return "\n\n".join(texts)
 
 
 def refuse_disguised_error(
