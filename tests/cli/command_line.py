@@ -1,12 +1,15 @@
 """A folder with models, questions and an evaluation of them; the command line in this process."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+KEY = "the-operators-own-key"
 MODELS = """
 [[models]]
 name = "parrot"
@@ -79,3 +82,18 @@ def start(folder: Path, *arguments: str, api_key: str | None = None) -> subproce
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """A server of the key `KEY` in a process of its own, with the models of a folder: its address.
+    At the end it is told to stop, and has to do so cleanly."""
+    write_files(folder)
+    process = start(folder, "serve", "--port", "0", api_key=KEY)
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert line.startswith("listening on http://127.0.0.1:")
+    yield line.split()[-1]
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 0

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from cli.command_line import Cli, Said, write_files
+from cli.command_line import Cli, Said, serving, write_files
 from weighbridge.cli.main import run_command
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of our own, with the models of the folder."""
+    with serving(tmp_path_factory.mktemp("server")) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """`weighbridge bench`: benchmarks by name, on the command line."""
 
 import json
-import signal
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from cli.command_line import Cli, start, write_files
+from cli.command_line import KEY, Cli
 
-KEY = "the-operators-own-key"
 MINE = """\
 name: birds
 title: Birds
@@ -52,20 +49,6 @@ def mine(folder: Path) -> Path:
     """A benchmark of one's own in the current folder."""
     write_benchmark(folder)
     return folder
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server with the models of the folder."""
-    folder = tmp_path_factory.mktemp("server")
-    write_files(folder)
-    process = start(folder, "serve", "--port", "0", api_key=KEY)
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert line.startswith("listening on http://127.0.0.1:")
-    yield line.split()[-1]
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
 
 
 def test_the_list_says_what_is_here_and_what_is_missing(cli: Cli) -> None:

@@ -2,16 +2,13 @@
 
 import base64
 import json
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.command_line import Cli, start, write_files
+from cli.command_line import KEY, Cli
 
-KEY = "the-operators-own-key"
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 )
@@ -20,21 +17,6 @@ ASKED = (
     *("ns/r@main:data/q.csv", "--model", "parrot", "--column", "said"),
     *("--prompt", "The capital of {country}?"),
 )
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of our own."""
-    folder = tmp_path_factory.mktemp("server")
-    write_files(folder)
-    process = start(folder, "serve", "--port", "0", api_key=KEY)
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert line.startswith("listening on http://127.0.0.1:")
-    yield line.split()[-1]
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert process.returncode == 0
 
 
 def fill(cli: Cli, folder: Path) -> None:

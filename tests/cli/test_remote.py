@@ -4,30 +4,13 @@ import json
 import signal
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from cli.command_line import Cli, start, write_files
+from cli.command_line import KEY, Cli, start
 from weighbridge.sdk.connection import server_sent_events
-
-KEY = "the-operators-own-key"
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of our own, with the models of the folder."""
-    folder = tmp_path_factory.mktemp("server")
-    write_files(folder)
-    process = start(folder, "serve", "--port", "0", api_key=KEY)
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert line.startswith("listening on http://127.0.0.1:")
-    yield line.split()[-1]
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert process.returncode == 0
 
 
 @pytest.fixture

@@ -2,33 +2,15 @@
 
 import json
 import re
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli.command_line import Cli, start, write_files
+from cli.command_line import KEY, Cli
 from weighbridge.cli import repos
 
-KEY = "the-operators-own-key"
 BINARY = bytes(range(256)) * 9
-
-
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of our own."""
-    folder = tmp_path_factory.mktemp("server")
-    write_files(folder)
-    process = start(folder, "serve", "--port", "0", api_key=KEY)
-    assert process.stderr is not None
-    line = process.stderr.readline()
-    assert line.startswith("listening on http://127.0.0.1:")
-    yield line.split()[-1]
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert process.returncode == 0
 
 
 @pytest.fixture(params=["here", "server"])

@@ -43,6 +43,12 @@ class Unreadable(Invalid):
 # Keys
 
 
+class NotSupported(WeighbridgeError):
+    """A part of a vendor's API that we do not have; the message says what to use instead."""
+
+    kind = "not_supported"
+
+
 def secret_of(headers: Headers) -> str | None:
     """The API key a request carries: `Authorization: Bearer …`, or else `x-api-key`."""
     scheme, _, secret = headers.get("authorization", "").partition(" ")

@@ -256,10 +256,7 @@ class Model:
     def _told(self, reply: Reply, tries: _Tries | None, sent_at: float, tokens: int) -> Reply:
         """The reply at the end of a stream, once the limiter was told."""
         latency_s = self._clock() - sent_at
-        self._limiter.succeeded()
-        usage = self._priced(reply.usage)
-        if tokens:
-            self._limiter.settle(tokens, usage.input_tokens + usage.output_tokens or tokens)
+        usage = self._succeeded(reply.usage, tokens)
         return _settled(reply, usage if tries is None else tries.add(usage), latency_s)
 
     async def _by(self, deadline: float, step: Awaitable[_Stepped]) -> _Stepped:
@@ -304,11 +301,7 @@ class Model:
                         limiter.release()
                     else:
                         latency_s = self._clock() - sent_at
-                        limiter.succeeded()
-                        usage = self._priced(result.usage)
-                        if tokens:
-                            used = usage.input_tokens + usage.output_tokens
-                            limiter.settle(tokens, used or tokens)
+                        usage = self._succeeded(result.usage, tokens)
                         return result, latency_s, usage if tries is None else tries.add(usage)
                     await self._sleep(delay_s)
                     await self._wait_again(tokens, tries, deadline)
@@ -339,6 +332,14 @@ class Model:
             await self._limiter.acquire(tokens, front=True, patience_s=left_s)
         except PausedTooLong as paused:
             raise _paused_too_long(paused.pause_s, left_s, tries.usage or Usage()) from None
+
+    def _succeeded(self, usage: Usage, tokens: int) -> Usage:
+        """Tell the limiter how a try went well; what it consumed, priced."""
+        self._limiter.succeeded()
+        usage = self._priced(usage)
+        if tokens:
+            self._limiter.settle(tokens, usage.input_tokens + usage.output_tokens or tokens)
+        return usage
 
     def _learn(self, failed: CallFailed, sent_at: float, tokens: int) -> None:
         """Tell the limiter how a try failed."""

@@ -1,6 +1,5 @@
 """Our error kinds as problem details (RFC 9457): the one shape of every error of this API."""
 
-import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeAlias
@@ -16,8 +15,6 @@ from weighbridge.core.suggest import did_you_mean
 from weighbridge.dialects.native import wire
 from weighbridge.dialects.shared import answer_errors
 from weighbridge.errors import FieldProblem, InvalidFields, WeighbridgeError
-
-log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "5"

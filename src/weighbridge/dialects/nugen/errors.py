@@ -1,6 +1,5 @@
 """Our error kinds in this dialect: `{"detail": …}`, a text, or FastAPI's list of fields."""
 
-import logging
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -17,7 +16,6 @@ from weighbridge.dialects.shared import answer_errors
 from weighbridge.errors import InvalidFields, WeighbridgeError
 from weighbridge.providers.base import CallFailed
 
-log = logging.getLogger(__name__)
 _Parsed = TypeVar("_Parsed")
 
 KINDS: dict[str, int] = {
@@ -42,12 +40,6 @@ class NotFinished(WeighbridgeError):
     """Results are asked for, and the evaluation goes on, or has failed."""
 
     kind = "not_finished"
-
-
-class NotSupported(WeighbridgeError):
-    """A part of the vendor's API that we do not have; the message says what to use instead."""
-
-    kind = "not_supported"
 
 
 def parsed(shape: TypeAdapter[_Parsed], body: object) -> _Parsed:

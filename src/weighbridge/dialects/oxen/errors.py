@@ -1,6 +1,5 @@
 """Our error kinds as this dialect tells them: `status`, `status_message`, and what was wrong."""
 
-import logging
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -14,7 +13,6 @@ from weighbridge.dialects.native.errors import field_problems
 from weighbridge.dialects.shared import answer_errors
 from weighbridge.errors import FieldProblem, InvalidFields, WeighbridgeError
 
-log = logging.getLogger(__name__)
 _Parsed = TypeVar("_Parsed")
 
 KINDS: dict[str, tuple[int, str]] = {
@@ -33,12 +31,6 @@ KINDS: dict[str, tuple[int, str]] = {
     "error": (500, "internal_server_error"),
 }
 """Kind of error → status and `status_message`."""
-
-
-class NotSupported(WeighbridgeError):
-    """A part of the vendor's API that we do not have; the message says what to use instead."""
-
-    kind = "not_supported"
 
 
 class AlreadyExists(WeighbridgeError):

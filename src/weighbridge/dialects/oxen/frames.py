@@ -15,7 +15,7 @@ from weighbridge.datasets.columns import HIDDEN
 from weighbridge.datasets.rows import Row
 from weighbridge.dialects.oxen import wire
 from weighbridge.dialects.oxen.answers import FOUND, success
-from weighbridge.dialects.oxen.errors import NotSupported
+from weighbridge.dialects.shared import NotSupported
 from weighbridge.errors import Invalid
 from weighbridge.services.frames import Frame, Frames, chosen
 

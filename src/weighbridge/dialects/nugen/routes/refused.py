@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from weighbridge.dialects.nugen.access import CallerHere
-from weighbridge.dialects.nugen.errors import NotSupported
+from weighbridge.dialects.shared import NotSupported
 
 router = APIRouter()
 

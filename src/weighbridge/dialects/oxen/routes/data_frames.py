@@ -11,9 +11,10 @@ from weighbridge.dialects.oxen import frames as shown
 from weighbridge.dialects.oxen import wire
 from weighbridge.dialects.oxen.access import RepoToRead, RepoToWrite, ServicesHere
 from weighbridge.dialects.oxen.answers import CREATED, DELETED, UPDATED, success
-from weighbridge.dialects.oxen.errors import NotSupported, parsed
+from weighbridge.dialects.oxen.errors import parsed
 from weighbridge.dialects.oxen.frames import WantedHere
 from weighbridge.dialects.oxen.routes.files import stream
+from weighbridge.dialects.shared import NotSupported
 from weighbridge.errors import Invalid
 from weighbridge.services.frames import Frame
 

@@ -10,7 +10,7 @@ from weighbridge.core.versions import Commit, FileChange
 from weighbridge.dialects.oxen import differences, wire
 from weighbridge.dialects.oxen.access import Page, RepoToRead, ServicesHere
 from weighbridge.dialects.oxen.answers import success
-from weighbridge.dialects.oxen.errors import NotSupported
+from weighbridge.dialects.shared import NotSupported
 from weighbridge.errors import Invalid
 from weighbridge.versions.base import Repo
 

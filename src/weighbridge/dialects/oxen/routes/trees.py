@@ -17,9 +17,9 @@ from weighbridge.dialects.oxen import tree_nodes
 from weighbridge.dialects.oxen.access import RepoToRead, ServicesHere
 from weighbridge.dialects.oxen.answers import success
 from weighbridge.dialects.oxen.archives import MEDIA_TYPE, Archive
-from weighbridge.dialects.oxen.errors import NotSupported
 from weighbridge.dialects.oxen.folder_hashes import database, folder_hashes
 from weighbridge.dialects.oxen.tree_nodes import Node
+from weighbridge.dialects.shared import NotSupported
 from weighbridge.errors import Invalid, NotFound
 from weighbridge.versions.base import Repo
 from weighbridge.wiring import Services
