@@ -16,6 +16,7 @@ class Override:
         value: the score as the person sees it, which may be the scorer's; None: what was said
             before is withdrawn.
         label: the word behind the value, where there is one.
+        confidence: how sure the person is of it, 0 to 1; None where nobody says.
         reason: why.
         author: who said it, for people. user_id, key_id: by which key; None for the operator at
             the machine's own command line.
@@ -35,6 +36,7 @@ class Override:
     user_id: str | None
     key_id: str | None
     created_at: datetime
+    confidence: float | None = None
 
 
 def place_in_sample(seed: int, position: int, epoch: int) -> int:

@@ -33,6 +33,7 @@ class Saying:
     label: str | None
     reason: str
     author: str
+    confidence: float | None = None
 
 
 async def add_overrides(
@@ -223,5 +224,5 @@ def _override(row: RowMapping) -> Override:
 
 _FIELDS = (
     *("id", "run_id", "position", "epoch", "case_id", "scorer", "revision", "value", "label"),
-    *("reason", "author", "user_id", "key_id", "created_at"),
+    *("confidence", "reason", "author", "user_id", "key_id", "created_at"),
 )

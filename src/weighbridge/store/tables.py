@@ -238,6 +238,7 @@ overrides = Table(
     Column("revision", Integer, nullable=False),  # 1, 2, …
     Column("value", Float),  # None: what was said before is withdrawn
     Column("label", Text),
+    Column("confidence", Float),  # how sure the person is of it, 0 to 1; None: nobody says
     Column("reason", Text, nullable=False),
     Column("author", Text, nullable=False),  # for people
     Column("user_id", Identifier),  # whose key it was; None: the machine's operator
@@ -519,4 +520,153 @@ benchmarks = Table(
     Column("finished_at", UtcDateTime),
     Index(None, "workspace_id", "id"),
     Index(None, "evaluation_id"),
+)
+
+# Suites of prompts. What they are about is in `request`, as our own words have it, and in `asked`,
+# as the caller's have it; a ground truth is a blob, named by its hash.
+suites = Table(
+    "suites",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("modality", String(8), nullable=False),
+    Column("jailbreak", Boolean, nullable=False),
+    Column("sandbox", Boolean, nullable=False),
+    Column("request", Json, nullable=False),
+    Column("asked", Json, nullable=False),
+    Column("truth", String(64)),  # SHA-256 of the ground truth
+    Column("state", String(16), nullable=False),
+    Column("evaluation_id", Identifier, index=True),  # that writes the prompts
+    Column("spread", Json),
+    Column("problem", Text),
+    Column("door", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    Index(None, "workspace_id", "id"),
+)
+
+# Prompts of suites; those of later turns belong to a scoring.
+prompts = Table(
+    "prompts",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("suite_id", ForeignKey("suites.id"), nullable=False),
+    Column("scoring_id", Identifier),  # None: of the suite itself
+    Column("position", BigInteger, nullable=False),
+    Column("thread_id", Identifier),
+    Column("turn", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("category", Text),
+    Column("about", Json, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    Index(None, "suite_id", "scoring_id", "position"),
+)
+
+# What was answered to the prompts of a suite, in batches, each of which is judged by a run.
+scorings = Table(
+    "scorings",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("suite_id", ForeignKey("suites.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("ai_description", Text),
+    Column("examples", Json, nullable=False),
+    Column("sandbox", Boolean, nullable=False),
+    Column("responses", BigInteger, nullable=False),
+    Column("door", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    Index(None, "workspace_id", "id"),
+)
+
+scoring_batches = Table(
+    "scoring_batches",
+    metadata,
+    Column("scoring_id", ForeignKey("scorings.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("evaluation_id", Identifier),  # that judges the answers
+    Column("run_id", Identifier, index=True),
+    Column("follows_evaluation_id", Identifier, index=True),  # that writes what is said next
+)
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("scoring_id", ForeignKey("scorings.id"), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("prompt_id", Identifier, nullable=False),
+    Column("thread_id", Identifier, nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("batch", Integer, nullable=False),
+    Column("position", BigInteger),  # in the run of its batch; None: it is not judged
+    Column("text", Text),
+    Column("file_id", Identifier),
+    Column("medium", String(8), nullable=False),
+    Column("refused", Boolean, nullable=False),
+    Column("excluded", Boolean, nullable=False),
+    Column("continues", Boolean, nullable=False),
+    Column("next_prompt_id", Identifier),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("scoring_id", "prompt_id"),
+    UniqueConstraint("scoring_id", "number"),
+)
+
+suite_reports = Table(
+    "suite_reports",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("scorings", Json, nullable=False),  # ids, in the order in which they were named
+    Column("evaluation_id", Identifier, index=True),  # that writes it; None: nobody has to
+    Column("body", Json),
+    Column("door", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    Index(None, "workspace_id", "id"),
+)
+
+# Images, videos and documents that callers hand in. The bytes are a blob, named by their hash.
+assets = Table(
+    "assets",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", String(16), nullable=False),  # text, image, video, document
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger),  # None: it has not come yet
+    Column("sha256", String(64)),
+    Column("state", String(16), nullable=False),
+    Column("uri", Text),  # where it was fetched from
+    Column("problem", Text),
+    Column("frames", Json),  # of a video: SHA-256 of each frame's JPEG
+    Column("about", Json),  # of a video: seconds, frames a second, width, height
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    Index(None, "workspace_id", "id"),
+)
+
+# Keys with which links are signed; not a customer's data, so without a workspace.
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("secret", Text, nullable=False),  # 256 bits, hex
+    Column("created_at", UtcDateTime, nullable=False),
 )
