@@ -286,3 +286,61 @@ class Response:
     continues: bool
     next_prompt_id: str | None
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What counts about a response: a person's word where there is one, otherwise the judge's.
+
+    Attributes:
+        passed: None: it was not judged, or could not be; then `explanation` says why.
+        confidence: how sure who gave it is, 0 to 1; None: nobody says.
+        evidence: quotes out of the answer that the verdict rests on.
+        judge: who gave it, for people; None: nobody.
+        overridden_at, overridden_by: when and by whom, where it is a person's.
+        failed: why no judge could be reached, where that is why there is none.
+    """
+
+    passed: bool | None
+    confidence: float | None = None
+    explanation: str | None = None
+    evidence: tuple[str, ...] = ()
+    judge: str | None = None
+    overridden_at: datetime | None = None
+    overridden_by: str | None = None
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredResponse:
+    """A response, what it answers, and what counts about it.
+
+    Attributes:
+        next_prompt: what is said next in its conversation; None: nothing (yet).
+    """
+
+    response: Response
+    prompt: Prompt
+    verdict: Verdict
+    next_prompt: Prompt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PassRate:
+    """How many of a scoring's responses passed.
+
+    Attributes:
+        rate: 0 to 1; None when none was scored. low, high: its 95 % interval (Wilson 1927), or None.
+        n_passed, n_scored: of those with a verdict.
+        n_ungraded, n_failed: of those that should have one.
+        n_excluded: that were kept out of scoring.
+    """
+
+    rate: float | None
+    low: float | None
+    high: float | None
+    n_passed: int
+    n_scored: int
+    n_ungraded: int = 0
+    n_failed: int = 0
+    n_excluded: int = 0

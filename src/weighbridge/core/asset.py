@@ -1,0 +1,75 @@
+"""Files that callers hand in: images and videos that are answers, texts that are ground truth."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from weighbridge.core.json import JsonObject
+
+
+class AssetKind(StrEnum):
+    """What a file is, by its content."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+    DOCUMENT = "document"
+    """a text that has to be taken out of a file (pdf, docx, html)"""
+
+
+class AssetState(StrEnum):
+    """How far a file is."""
+
+    PENDING = "pending"
+    """its bytes have not come yet"""
+    PROCESSING = "processing"
+    """it is being fetched, or taken apart into frames"""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    """its `problem` says why"""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame of a video: a JPEG.
+
+    Attributes:
+        second: where in the video it is.
+        size: in bytes.
+    """
+
+    sha256: str
+    size: int
+    second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file.
+
+    Attributes:
+        id: `asset_…`.
+        name: as its caller calls it; only its extension means anything.
+        media_type: by its content, once it has come.
+        size, sha256: None before it has come. The bytes are at `jobs.keeping.image_key(sha256)`.
+        uri: where it was fetched from, or None.
+        frames: of a video.
+        about: of a video: `seconds`, `frames_per_second`, `width`, `height`.
+        author: who handed it in, for people.
+    """
+
+    id: str
+    workspace_id: str
+    name: str
+    kind: AssetKind
+    media_type: str
+    size: int | None
+    sha256: str | None
+    state: AssetState
+    uri: str | None
+    problem: str | None
+    frames: tuple[Frame, ...]
+    about: JsonObject | None
+    author: str
+    created_at: datetime
+    updated_at: datetime
