@@ -330,7 +330,8 @@ class PassRate:
     """How many of a scoring's responses passed.
 
     Attributes:
-        rate: 0 to 1; None when none was scored. low, high: its 95 % interval (Wilson 1927), or None.
+        rate: 0 to 1; None when none was scored.
+        low, high: its 95 % interval (Wilson 1927), or None.
         n_passed, n_scored: of those with a verdict.
         n_ungraded, n_failed: of those that should have one.
         n_excluded: that were kept out of scoring.
