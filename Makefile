@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml requirements/embedded.txt requirements/constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "weighbridge needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet -c requirements/constraints.txt -e '.[embedded,otel]' --group dev
+	$(BIN)/python -m pip install --quiet -c requirements/constraints.txt -e '.[embedded,otel,pictures,video]' --group dev
 	$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r requirements/embedded.txt
 	touch $(STAMP)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from pydantic import JsonValue
+
 from weighbridge.scorers import SCORERS
 
 TARGET = Path(__file__).resolve().parent.parent / "docs" / "scorers.md"
@@ -118,7 +120,9 @@ def _type_name(hint: Any) -> str:
         return f"list of {_type_name(get_args(hint)[0])}"
     if get_origin(hint) is dict:
         kind, value = get_args(hint)
-        return "object" if value is Any else f"object {_type_name(kind)} → {_type_name(value)}"
+        if value in (Any, JsonValue):
+            return "object"
+        return f"object {_type_name(kind)} → {_type_name(value)}"
     arguments = [argument for argument in get_args(hint) if argument is not type(None)]
     if str(get_origin(hint)) == "typing.Literal":
         return ", ".join(f"`{argument}`" for argument in arguments)

@@ -18,7 +18,9 @@ ALLOWED: dict[str, set[str]] = {
     "statistics": set(),
     "datasets": set(),
     "documents": set(),
-    "generation": {"documents", "yamltext"},
+    "media": set(),
+    "suites": {"validation", "yamltext"},
+    "generation": {"documents", "scorers", "suites", "yamltext"},
     # A judge asks through `providers.base`, or is the embedded one.
     "scorers": {"embedded", "providers", "yamltext"},
     "embedded": {"providers"},
@@ -37,9 +39,8 @@ ALLOWED: dict[str, set[str]] = {
         *("telemetry", "versions"),
     },
     "services": {
-        *("benchmarks", "datasets", "documents", "generation", "jobs", "outbound", "providers"),
-        "reports",
-        *("scorers", "spec", "store", "versions"),
+        *("benchmarks", "datasets", "documents", "generation", "jobs", "media", "outbound"),
+        *("providers", "reports", "scorers", "spec", "store", "suites", "versions"),
     },
     "wiring": {
         *("embedded", "outbound", "providers", "services", "settings", "store", "telemetry"),
@@ -47,7 +48,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "dialects": {
         *("datasets", "jobs", "outbound", "policy", "providers", "reports", "scorers"),
-        *("services", "spec", "statistics", "store", "versions", "wiring"),
+        *("services", "spec", "statistics", "store", "suites", "versions", "wiring"),
     },
     "app": {"dialects", "services", "wiring"},
     "server": {"app", "dialects", "jobs", "services", "settings", "wiring"},
@@ -56,7 +57,7 @@ ALLOWED: dict[str, set[str]] = {
     "cli": {
         *("benchmarks", "datasets", "demo", "dialects", "embedded", "jobs", "policy", "providers"),
         *("scorers", "sdk", "server", "services", "settings", "spec", "specfile", "store"),
-        *("validation", "versions", "wiring", "yamltext"),
+        *("suites", "validation", "versions", "wiring", "yamltext"),
     },
     "__main__": {"cli"},
     "__init__": set(),

@@ -5,7 +5,8 @@ The tree (each carries a `kind`; a dialect turns the kind into its own status an
     WeighbridgeError
     ├── Invalid             the request cannot be carried out as it stands
     │   └── InvalidFields   … and here is the list of fields (and lines) that are wrong
-    ├── Unauthenticated     no key, or one that is unknown, expired or revoked
+    ├── Unauthenticated     no key, or one that is unknown or revoked
+    │   └── ExpiredKey      … or was good once
     ├── Forbidden           a known key whose role does not allow this
     ├── NotFound            no such thing in the caller's workspace
     ├── Conflict            it clashes with the present state
@@ -81,6 +82,10 @@ class Unauthenticated(WeighbridgeError):
     """No key was given, or it is unknown, expired or revoked."""
 
     kind = "unauthenticated"
+
+
+class ExpiredKey(Unauthenticated):
+    """The key was good once."""
 
 
 class Forbidden(WeighbridgeError):

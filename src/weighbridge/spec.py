@@ -216,6 +216,11 @@ class AnswersSpec(_Strict):
     column: Column | None = Field(
         default=None, description="They are a column of the data. This or `run`."
     )
+    files: Column | None = Field(
+        default=None,
+        description="With `column`: a column with images or videos that are part of the answers, "
+        "as a list of ids of files that were handed in (`asset_…`); null: there are none.",
+    )
     run: str | None = Field(
         default=None,
         pattern=r"^run_[0-9a-z]{26}$",
@@ -227,12 +232,14 @@ class AnswersSpec(_Strict):
     def _check_whole(self) -> "AnswersSpec":
         if (self.column is None) == (self.run is None):
             raise ValueError("one of `column` and `run` is needed, not both")
+        if self.files is not None and self.column is None:
+            raise ValueError("`files` goes with `column`: the answers of a run have their own")
         return self
 
     def to_answers(self) -> GivenAnswers:
         """The noun."""
         if self.column is not None:
-            return AnswerColumn(self.column)
+            return AnswerColumn(self.column, self.files)
         return AnswersOfRun(self.run or "")
 
 
@@ -520,7 +527,7 @@ class EvaluationSpec(_Strict):
             output=Output(self.output),
             deliver=Delivery(**dict(self.deliver)) if self.deliver else None,
             files=self.files,
-            scorer_columns=_scorer_columns(self.scorers),
+            scorer_columns=_scorer_columns(self.scorers, is_asked=bool(messages)),
             metadata={**self.metadata},
         )
 
@@ -782,14 +789,20 @@ def _steps(option: str) -> Path:
     return tuple(int(step) if step.isdigit() else step for step in option.split(".") if step)
 
 
-def _scorer_columns(items: list[Any]) -> dict[str, str]:
-    """The columns that scorers look at, each with the key of the first that does."""
+def _scorer_columns(items: list[Any], *, is_asked: bool) -> dict[str, str]:
+    """The columns that scorers look at, each with the key of the first that does.
+
+    Args:
+        is_asked: whether the evaluation has a prompt, so that no column need tell it.
+    """
     columns: dict[str, str] = {}
     for spec in _scorer_specs(items):
         scorer = scorers.build(spec)
         if isinstance(scorer, scorers.Reader):
             for column in scorer.reads:
                 columns.setdefault(column, spec.key)
+        if not is_asked and isinstance(scorer, scorers.ShownPrompt) and scorer.prompt_column:
+            columns.setdefault(scorer.prompt_column, spec.key)
     return columns
 
 

@@ -12,6 +12,7 @@ from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import load_models_file
 from weighbridge.providers.model import Models
 from weighbridge.services.agreement import Agreements
+from weighbridge.services.assets import Assets
 from weighbridge.services.benchmarks import Benchmarks
 from weighbridge.services.cache import Cache
 from weighbridge.services.comparisons import Comparisons
@@ -26,13 +27,18 @@ from weighbridge.services.gates import Gates
 from weighbridge.services.inferences import Inferences
 from weighbridge.services.keys import Keys
 from weighbridge.services.leaderboards import Leaderboards
+from weighbridge.services.links import Links
 from weighbridge.services.monitoring import Monitoring
 from weighbridge.services.outcomes import Outcomes
 from weighbridge.services.reports import Reports
 from weighbridge.services.repositories import Repositories
 from weighbridge.services.reviews import Reviews
 from weighbridge.services.runs import Runs
+from weighbridge.services.scorings import Scorings
 from weighbridge.services.standard_benchmarks import StandardBenchmarks
+from weighbridge.services.suite_reports import SuiteReports
+from weighbridge.services.suite_statistics import SuiteStatistics
+from weighbridge.services.suites import Suites
 from weighbridge.services.webhooks import Webhooks
 from weighbridge.settings import Settings
 from weighbridge.store.engine import Store
@@ -61,8 +67,13 @@ class Services:
     exports: Exports
     reports: Reports
     repositories: Repositories
+    scorings: Scorings
+    suite_reports: SuiteReports
+    suite_statistics: SuiteStatistics
+    suites: Suites
     reviews: Reviews
     agreements: Agreements
+    assets: Assets
     benchmarks: Benchmarks
     cache: Cache
     comparisons: Comparisons
@@ -72,6 +83,7 @@ class Services:
     frames: Frames
     gates: Gates
     guard: Guard
+    links: Links
     monitoring: Monitoring
     telemetry: Telemetry | None
     webhooks: Webhooks
@@ -111,6 +123,8 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     )
     guard = Guard(read_networks(settings.allowed_networks))
     frames = Frames(store)
+    links = Links(store)
+    assets = Assets(store, links, guard)
     try:
         await migrate(store)
         datasets = Datasets(store)
@@ -119,6 +133,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         repositories = Repositories(LocalVersions(store), store)
         evaluations = Evaluations(store, models, datasets, repositories)
         documents = Documents(store)
+        reviews = Reviews(store, runs, outcomes)
+        suites = Suites(store, evaluations, runs, catalog)
+        scorings = Scorings(store, suites, datasets, evaluations, runs, reviews)
+        agreements = Agreements(store, runs)
         yield Services(
             settings=settings,
             store=store,
@@ -137,8 +155,15 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             exports=Exports(outcomes),
             reports=Reports(store, runs),
             repositories=repositories,
-            reviews=Reviews(store, runs, outcomes),
-            agreements=Agreements(store, runs),
+            reviews=reviews,
+            scorings=scorings,
+            suite_reports=SuiteReports(
+                store, scorings, suites, agreements, evaluations, runs, outcomes
+            ),
+            suite_statistics=SuiteStatistics(store, suites),
+            suites=suites,
+            agreements=agreements,
+            assets=assets,
             cache=Cache(store),
             comparisons=Comparisons(store, runs),
             differences=Differences(store),
@@ -146,11 +171,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             frames=frames,
             gates=Gates(store, runs),
             guard=guard,
+            links=links,
             telemetry=telemetry,
             monitoring=Monitoring(store, models, settings.worker_lease_s),
             webhooks=Webhooks(store, guard),
         )
     finally:
+        await assets.close()
         await frames.close()
         await models.close()
         if telemetry is not None:

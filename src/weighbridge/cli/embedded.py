@@ -1,8 +1,5 @@
 """`weighbridge embedded`: the models that need no key, and how to add better ones."""
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import click
 import orjson
 
@@ -10,7 +7,7 @@ from weighbridge.cli.console import add_row, output, remarks, table
 from weighbridge.cli.options import with_settings
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.embedded.adding import add as add_to
-from weighbridge.embedded.known import ADDABLE, FOLDER, SHIPPED, Shipped
+from weighbridge.embedded.known import ADDABLE, FOLDER, SHIPPED
 from weighbridge.settings import Settings
 
 
@@ -30,7 +27,7 @@ def list_models(*, settings: Settings, as_json: bool) -> None:
     rows = [
         {
             "name": one.name,
-            "there": _is_there(one),
+            "there": one.path() is not None,
             "licence": one.licence,
             "mb": round(one.bytes / 1e6),
             "packages": [one.package.replace("_", "-")],
@@ -87,9 +84,3 @@ def add(*, settings: Settings, name: str) -> None:
     console = remarks()
     path = add_to(model, settings.data, console.print)
     click.echo(str(path))
-
-
-def _is_there(shipped: Shipped) -> bool:
-    spec = find_spec(shipped.package)
-    folders = (spec.submodule_search_locations if spec else None) or ()
-    return any((Path(folder) / shipped.file).is_file() for folder in folders)

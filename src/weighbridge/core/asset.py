@@ -1,10 +1,32 @@
 """Files that callers hand in: images and videos that are answers, texts that are ground truth."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from weighbridge.core.json import JsonObject
+
+EXTENSIONS: Mapping[str, str] = {
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/bmp": ".bmp",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+    "video/x-matroska": ".mkv",
+    "video/x-msvideo": ".avi",
+    "application/pdf": ".pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "text/html": ".html",
+    "text/plain": ".txt",
+    "text/markdown": ".md",
+    "text/csv": ".csv",
+    "application/json": ".json",
+}
+"""Media type → the extension that names of such files end in."""
 
 
 class AssetKind(StrEnum):
@@ -73,3 +95,8 @@ class Asset:
     author: str
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def extension(self) -> str:
+        """What its name should end in, such as `.png`; `.bin` where nobody knows."""
+        return EXTENSIONS.get(self.media_type, ".bin")

@@ -93,9 +93,15 @@ class Choose:
 
 @dataclass(frozen=True, slots=True)
 class AnswerColumn:
-    """The answers were handed in: they are a column of the data."""
+    """The answers were handed in: they are a column of the data.
+
+    Attributes:
+        files: column with the images and videos that are part of them, as lists of ids of files
+            (`asset_…`); None: there is no such column.
+    """
 
     column: str
+    files: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,7 @@ class Prompt:
         position: 0-based; the order of prompts never changes.
         thread_id: of a later turn, the conversation it goes on with; None: it opens one.
         turn: 1, 2, …
+        scoring_id: of a later turn, the scoring it belongs to; None: it belongs to the suite.
     """
 
     id: str
@@ -176,6 +177,7 @@ class Prompt:
     about: JsonObject
     thread_id: str | None = None
     turn: int = 1
+    scoring_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,17 @@ class Given:
     continues: bool = False
     thread_id: str | None = None
     turn: int | None = None
+
+
+class ScoringState(StrEnum):
+    """Where a scoring is."""
+
+    CREATED = "created"
+    """nobody has begun to judge"""
+    PROCESSING = "processing"
+    FINISHED = "finished"
+    FAILED = "failed"
+    """the judging of a batch broke off; its run says why"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ def used_columns(evaluation: Evaluation) -> dict[str, str]:
     for place, column in (
         ("`choose`", choose.options if choose and isinstance(choose.options, str) else None),
         ("`answers`", answers.column if isinstance(answers, AnswerColumn) else None),
+        ("`answers`", answers.files if isinstance(answers, AnswerColumn) else None),
         ("`target`", evaluation.target_column),
         ("`id`", evaluation.id_column),
         ("`cluster`", evaluation.cluster_column),

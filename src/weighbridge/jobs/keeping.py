@@ -15,6 +15,20 @@ def image_key(sha256: str) -> str:
     return f"images/{sha256[:2]}/{sha256}"
 
 
+def kept_at(sha256: str, media_type: str, size: int) -> JsonObject:
+    """How the details of an answer say where an image or video is.
+
+    Args:
+        size: in bytes.
+    """
+    return {
+        "blob": image_key(sha256),
+        "media_type": media_type,
+        "sha256": sha256,
+        "bytes": size,
+    }
+
+
 async def keep(blobs: Blobs, reply: Reply) -> JsonObject | None:
     """Store the images of a reply; the details that its answer is to carry, None where it has none.
 
@@ -42,14 +56,8 @@ async def keep(blobs: Blobs, reply: Reply) -> JsonObject | None:
 
 async def _keep_image(blobs: Blobs, image: Image | Video) -> JsonObject:
     sha256 = hashlib.sha256(image.data).hexdigest()
-    key = image_key(sha256)
-    await blobs.put(key, image.data)
-    return {
-        "blob": key,
-        "media_type": image.media_type,
-        "sha256": sha256,
-        "bytes": len(image.data),
-    }
+    await blobs.put(image_key(sha256), image.data)
+    return kept_at(sha256, image.media_type, len(image.data))
 
 
 def _bounded(text: str) -> str:

@@ -8,6 +8,7 @@ from weighbridge.core.evaluation import Evaluation, sends_files
 from weighbridge.core.inference import Inference
 from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
+from weighbridge.core.suite import Batch, Suite
 from weighbridge.datasets.frame import SEGMENT
 from weighbridge.errors import NotFound
 from weighbridge.jobs.files import Files, open_files
@@ -23,6 +24,8 @@ from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
 from weighbridge.store.inferences import find_inference
 from weighbridge.store.runs import find_run, read_state, read_traceparent, workspace_of
+from weighbridge.store.scorings import find_batch_followed_by
+from weighbridge.store.suites import find_suite_written_by
 from weighbridge.telemetry import RunTrace, Telemetry
 from weighbridge.versions.local import LocalVersions
 
@@ -42,6 +45,8 @@ class LoadedRun:
         files: where images and videos of the prompt are found; None: they are addresses.
         inference: where its answers go besides its outcomes; None: nowhere.
         writes: the benchmark whose questions it writes; None: it writes none.
+        suite: the suite whose prompts it writes; None: it writes none.
+        follows: the batch of answers after which it writes what is said next; None: none.
     """
 
     run: Run
@@ -56,6 +61,8 @@ class LoadedRun:
     files: Files | None = None
     inference: Inference | None = None
     writes: Benchmark | None = None
+    suite: Suite | None = None
+    follows: Batch | None = None
 
 
 def plan_of(evaluation: Evaluation, rows: int) -> Plan:
@@ -95,6 +102,11 @@ async def load_run(
         dataset = stored and await find_dataset(connection, run.workspace_id, stored.dataset_id)
         inference = await find_inference(connection, run.workspace_id, run_id)
         writes = await find_written_by(connection, run.workspace_id, run.evaluation_id)
+        # Whoever writes prompts says so: then, and only then, it is looked up for whom.
+        told = stored.spec.get("metadata", {}) if stored else {}
+        asked_by = (connection, run.workspace_id, run.evaluation_id)
+        suite = await find_suite_written_by(*asked_by) if "suite" in told else None
+        follows = await find_batch_followed_by(*asked_by) if "follows" in told else None
     if not stored or not dataset:
         raise NotFound(f"the evaluation of the run {run_id} is gone")
     evaluation = replace(parse_spec(stored.spec).to_evaluation(), models=(run.model,))
@@ -121,6 +133,8 @@ async def load_run(
         files=await _files(store, run, evaluation),
         inference=inference,
         writes=writes,
+        suite=suite[0] if suite else None,
+        follows=follows,
         judges={
             name: behind(await open_judge(models, evaluation, name, scorers.values()))
             for name in scorer_table.asked_by(scorers.values())

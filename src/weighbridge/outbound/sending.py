@@ -8,6 +8,7 @@ from yarl import URL
 
 from weighbridge.errors import Invalid
 from weighbridge.outbound.guard import Guard
+from weighbridge.outbound.session import guarded_session
 
 TIMEOUT_S = 15.0
 CONNECT_S = 5.0
@@ -75,20 +76,7 @@ class Sender:
             await session.close()
 
     def _open(self) -> aiohttp.ClientSession:
-        # No name is remembered and no connection kept: who is contacted is judged each time.
-        connector = aiohttp.TCPConnector(
-            limit=100,
-            use_dns_cache=False,
-            force_close=True,
-            socket_factory=self._guard.open_socket,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            timeout=self._timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            trust_env=False,
-            auto_decompress=False,  # a small answer may unpack into a large one
-        )
+        self._session = guarded_session(self._guard, self._timeout)
         return self._session
 
 

@@ -56,6 +56,11 @@ def beyond(able: Capabilities, request: ChatRequest, makes: Output) -> str | Non
     if makes not in able.output:
         made = " and ".join(sorted(able.output))
         return f"it makes no {makes}, only {made}: set `output` to that, or take another model"
+    return not_taken(able, request)
+
+
+def not_taken(able: Capabilities, request: ChatRequest) -> str | None:
+    """What a chat holds that the model does not take; None: nothing."""
     sent = {
         "image" if isinstance(part, ImagePart) else "video"
         for message in request.messages

@@ -93,6 +93,7 @@ class Model:
         price: what a call costs.
         leave_out: parameters that are taken out of every chat.
         least_timeout_s: a call has at least so many seconds, whatever its caller says.
+        able: what it can be given: a chat with other media is not sent; None: anything.
         clock: seconds, monotonic; the one of the limiter. sleep: as `asyncio.sleep`.
     """
 
@@ -107,6 +108,7 @@ class Model:
         *,
         leave_out: Sequence[str] = (),
         least_timeout_s: float = 0.0,
+        able: capabilities.Capabilities | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -118,6 +120,7 @@ class Model:
         self._price = price
         self._leave_out = frozenset(leave_out)
         self._least_timeout_s = least_timeout_s
+        self._able = able
         self._clock = clock
         self._sleep = sleep
 
@@ -135,6 +138,8 @@ class Model:
         """
         if request.labels and not getattr(self._provider, "weighs_labels", False):
             raise unsupported(f"{self.name} cannot say how likely given labels are")
+        if self._able is not None and (lacks := capabilities.not_taken(self._able, request)):
+            raise unsupported(f"the model {self.name!r} cannot be asked this: {lacks}")
         if self._leave_out:
             request = self.as_sent(request)
         tokens = _chat_tokens(request) if self._limiter.counts_tokens else 0
@@ -518,6 +523,7 @@ class Models:
             price_of(declared, free=opened.free),
             leave_out=declared.leave_out,
             least_timeout_s=opened.least_timeout_s,
+            able=declared.capabilities,
         )
 
     def _limiter(self, declared: DeclaredModel, opened: Opened, key: str | None) -> Limiter:

@@ -16,9 +16,11 @@ from weighbridge.scorers.base import (
     Judge,
     Reader,
     Scorer,
+    ShownPrompt,
 )
 from weighbridge.scorers.choice import Choice
 from weighbridge.scorers.classify import Classify
+from weighbridge.scorers.conduct import Conduct
 from weighbridge.scorers.instructions import Instructions
 from weighbridge.scorers.judge import RubricJudge
 from weighbridge.scorers.judging.by_embedded import beyond
@@ -41,6 +43,7 @@ __all__ = [
     "OptionError",
     "Reader",
     "Scorer",
+    "ShownPrompt",
     "against_runs",
     "asked_by",
     "bounds_of",
@@ -70,6 +73,7 @@ SCORERS: dict[str, type[AnyScorer]] = {
     "classify": Classify,
     "pairwise": Pairwise,
     "jury": Jury,
+    "conduct": Conduct,
     "bleu": Bleu,
     "chrf": Chrf,
     "ter": Ter,

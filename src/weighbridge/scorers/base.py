@@ -112,6 +112,19 @@ class Reader(Protocol):
 
 
 @runtime_checkable
+class ShownPrompt(Protocol):
+    """A scorer that has to know what was asked.
+
+    Attributes:
+        prompt_column: the column that says so. Every row must have it where the evaluation has no
+            prompt; None: it can do without.
+    """
+
+    @property
+    def prompt_column(self) -> str | None: ...
+
+
+@runtime_checkable
 class ByRubric(Judge, Protocol):
     """A judge that goes by rubrics, which the embedded judge may know or not.
 

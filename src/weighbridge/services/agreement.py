@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from weighbridge import scorers as scorer_table
@@ -21,6 +22,7 @@ from weighbridge.store.overrides import Place
 from weighbridge.store.scores import stream_grades
 
 _LOOKED_UP = 500
+_PART = 1 << 32  # more positions than a part of a whole has
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,65 @@ class Agreements:
                     else Rate(None, drawn=False, reason=reasons[key]),
                 )
                 for key in keys
+            )
+
+        return await asyncio.to_thread(work_out)
+
+    async def of_parts(
+        self, caller: Caller, run_ids: Sequence[str], scorer: str, seed: int = 0
+    ) -> ScorerAndPeople | None:
+        """A scorer over runs that are the parts of one whole, as `of_run` tells it of one.
+
+        Args:
+            run_ids: all of them, in the order of the parts; all score by the same scorers.
+            scorer: its key.
+            seed: of the review sample that people went by, which is one of the first part.
+
+        Returns:
+            None: people have said nothing about its scores.
+
+        Raises:
+            NotFound: the workspace has no such run.
+        """
+        said: dict[str, dict[Place, tuple[float, str | None]]] = {}
+        async with self._store.begin() as connection:
+            for run_id in run_ids:
+                of_all = await overrides.current_overrides(connection, caller.workspace_id, run_id)
+                if scorer in of_all:
+                    said[run_id] = of_all[scorer]
+        if not said:
+            return None
+        evaluation, built = _scorers_of(await self._runs.view(caller, next(iter(said))))
+        pairs: list[Pair] = []
+        for run_id, places in said.items():
+            pairs += (await self._pairs(caller, run_id, {scorer: places}))[scorer]
+        parts = {run_id: number * _PART for number, run_id in enumerate(run_ids)}
+        builder = RateBuilder(
+            {
+                (parts[run_id] + position, epoch): value
+                for run_id, places in said.items()
+                for (position, epoch), (value, _) in places.items()
+            },
+            seed=seed,
+            clustered=evaluation.cluster_column is not None or evaluation.epochs > 1,
+        )
+        reason = _why_no_rate(built[scorer], evaluation)
+        for run_id, first in parts.items() if reason is None else ():
+            grades = stream_grades(self._store, caller.workspace_id, run_id, [scorer])
+            async for rows in grades:
+                for row in rows:
+                    if isinstance(row.grades[0], float):
+                        builder.add(first + row.position, row.epoch, row.cluster, row.grades[0])
+
+        def work_out() -> ScorerAndPeople:
+            verdicts = scorer_table.verdicts_of(built[scorer])
+            rate = builder.finish() if reason is None else Rate(None, drawn=False, reason=reason)
+            return ScorerAndPeople(
+                scorer=scorer,
+                n_reviewed=sum(map(len, said.values())),
+                n_compared=len(pairs),
+                beside=beside_people(pairs, built[scorer].metric, verdicts),
+                rate=rate,
             )
 
         return await asyncio.to_thread(work_out)

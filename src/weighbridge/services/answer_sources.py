@@ -57,7 +57,10 @@ class AnswerSources:
             return spec, None
         run_id = spec.answers.run
         if run_id is None:
-            return spec, {"answers": {"column": spec.answers.column}}
+            where = {"column": spec.answers.column}
+            if spec.answers.files is not None:
+                where["files"] = spec.answers.files
+            return spec, {"answers": where}
         try:
             run, stored, round_ = await self._find(caller, run_id)
         except (NotFound, Conflict) as error:

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime
 
 from weighbridge.core.caller import Caller, Role
-from weighbridge.errors import Invalid, NotFound, Unauthenticated
+from weighbridge.errors import ExpiredKey, Invalid, NotFound, Unauthenticated
 from weighbridge.store import keys
 from weighbridge.store.engine import Store
 from weighbridge.store.keys import ApiKey
@@ -91,7 +91,7 @@ class Keys:
             raise Unauthenticated("this API key was revoked")
         moment = now()
         if not key.usable_at(moment):
-            raise Unauthenticated(f"this API key expired on {key.expires_at:%Y-%m-%d %H:%M} UTC")
+            raise ExpiredKey(f"this API key expired on {key.expires_at:%Y-%m-%d %H:%M} UTC")
         if key.last_used_at is None or (moment - key.last_used_at).total_seconds() > _TOUCH_AFTER_S:
             async with self._store.begin() as connection:
                 await keys.touch_key(connection, key.id)

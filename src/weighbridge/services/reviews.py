@@ -12,19 +12,18 @@ from weighbridge.core.review import Override, place_in_sample
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.errors import Conflict, FieldProblem, Invalid, InvalidFields, NotFound
 from weighbridge.scorers.base import AnyScorer
+from weighbridge.services.authors import author_of
 from weighbridge.services.outcomes import Outcomes, OutcomeView
 from weighbridge.services.runs import Runs
 from weighbridge.spec import parse_spec
 from weighbridge.store import overrides
 from weighbridge.store.engine import Store
-from weighbridge.store.keys import name_of_user
 from weighbridge.store.outcomes import cases_at, positions_of_cases
 from weighbridge.store.overrides import Place, Saying
 from weighbridge.store.scores import stream_grades
 
 MOST_AT_ONCE = 10_000
 MOST_SAMPLED = 500
-_OPERATOR = "operator"
 _Case: TypeAlias = tuple[int, int, str]  # position, epoch and id
 _LISTED_PROBLEMS = 20
 
@@ -40,6 +39,7 @@ class Judgement:
         value: None: that of the label, where the scorer's labels have values.
         label: the word behind the value.
         author: who says it; None: the user of the key.
+        confidence: how sure they are of it, 0 to 1; None: nobody says.
     """
 
     scorer: str
@@ -50,6 +50,7 @@ class Judgement:
     value: float | None = None
     label: str | None = None
     author: str | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,15 @@ class Reviews:
                 value, label = _settled(judgement, scorers[judgement.scorer])
                 said_by = judgement.author or author
                 sayings.append(
-                    Saying(*place, judgement.scorer, value, label, judgement.reason, said_by)
+                    Saying(
+                        *place,
+                        judgement.scorer,
+                        value,
+                        label,
+                        judgement.reason,
+                        said_by,
+                        judgement.confidence,
+                    )
                 )
         if problems:
             raise InvalidFields(_first(problems))
@@ -276,10 +285,8 @@ class Reviews:
         return {spec.key: scorer_table.build(spec) for spec in specs}
 
     async def _author(self, caller: Caller) -> str:
-        if caller.user_id is None:
-            return _OPERATOR
         async with self._store.begin() as connection:
-            return await name_of_user(connection, caller.workspace_id, caller.user_id) or _OPERATOR
+            return await author_of(connection, caller)
 
     async def _places(
         self, caller: Caller, run_id: str, judgements: Sequence[Judgement]
@@ -388,8 +395,8 @@ def _settled(judgement: Judgement, scorer: AnyScorer) -> tuple[float, str | None
 def _says(standing: Override | None, said: Saying) -> bool:
     """Whether just this counts already."""
     return standing is not None and (
-        (standing.value, standing.label, standing.reason, standing.author)
-        == (said.value, said.label, said.reason, said.author)
+        (standing.value, standing.label, standing.confidence, standing.reason, standing.author)
+        == (said.value, said.label, said.confidence, said.reason, said.author)
     )
 
 

@@ -580,6 +580,7 @@ scorings = Table(
     Column("examples", Json, nullable=False),
     Column("sandbox", Boolean, nullable=False),
     Column("responses", BigInteger, nullable=False),
+    Column("fingerprint", String(64)),  # of the request that made it, to know that one again
     Column("door", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

@@ -15,6 +15,7 @@ from weighbridge.core.outcome import Failed, Ungraded
 from weighbridge.core.pin import canonical_json
 from weighbridge.providers.base import Askable, CallFailed, ChatRequest, Message, Reply
 from weighbridge.scorers.judging.form import Form, Unreadable, Verdict
+from weighbridge.scorers.judging.pictures import Pictures, refuses_images
 from weighbridge.scorers.judging.prompting import messages_for
 from weighbridge.scorers.judging.rubric import Rubric
 from weighbridge.scorers.judging.rubrics import frame
@@ -59,19 +60,27 @@ async def ask(
     form: Form,
     texts: Mapping[str, str],
     manner: Manner,
+    pictures: Pictures | None = None,
 ) -> Verdict | Ungraded:
     """The verdict of one judge.
 
     Args:
         model: whom to ask, by the name the panel knows.
         texts: name → text of all that the rubric shows.
+        pictures: images of the answer. A model that takes none has no verdict.
 
     Raises:
         CallFailed: a call did not get through.
     """
-    request = ChatRequest(messages_for(rubric, form, texts), manner.wire())
+    request = ChatRequest(messages_for(rubric, form, texts, pictures), manner.wire())
     material, judge = list(texts.values()), panel.model(model).name
-    reply = await _reply(panel, model, request, form.schema)
+    try:
+        reply = await _reply(panel, model, request, form.schema)
+    except CallFailed as failed:
+        if pictures is None or not refuses_images(failed.failure):
+            raise
+        said = failed.failure.message
+        return Ungraded(f"{judge} cannot look at the answer's images: {said}")
     try:
         return form.read(reply.text, material, judge)
     except Unreadable as unreadable:

@@ -275,6 +275,18 @@ def _checked_quotes(said: Any, material: Sequence[str]) -> tuple[tuple[str, ...]
     return tuple(kept), dropped
 
 
+def first_quote(quotes: Sequence[str], text: str) -> str | None:
+    """The first of some quotes that occurs in a text, white space and case aside, without the marks
+    around it; None: none does."""
+    kept, _ = _checked_quotes(list(quotes), [text])
+    return _SPACE.sub(" ", kept[0]).strip(_QUOTES) if kept else None
+
+
+def says(text: str, quote: str) -> bool:
+    """Whether a quote stands in a text, white space and case aside."""
+    return _plain(quote) in _plain(text)
+
+
 def _plain(text: str) -> str:
     return _SPACE.sub(" ", text).strip().casefold()
 

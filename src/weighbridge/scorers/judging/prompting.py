@@ -10,6 +10,7 @@ from weighbridge.providers.base import ImagePart, Message, Part
 from weighbridge.scorers.judging.fence import Fences
 from weighbridge.scorers.judging.form import Form
 from weighbridge.scorers.judging.parts import ANSWER, PROMPT, TARGET, Kind
+from weighbridge.scorers.judging.pictures import Pictures
 from weighbridge.scorers.judging.rubric import Rubric
 from weighbridge.scorers.judging.rubrics import frame
 
@@ -35,18 +36,34 @@ def texts_of(
     }
 
 
-def messages_for(rubric: Rubric, form: Form, texts: Mapping[str, str]) -> tuple[Message, ...]:
+def messages_for(
+    rubric: Rubric, form: Form, texts: Mapping[str, str], pictures: Pictures | None = None
+) -> tuple[Message, ...]:
     """The question to the judge.
 
     Args:
         form: of the rubric.
         texts: name → text, of all that it shows.
+        pictures: images of the answer, which follow after the text; None: there are none.
     """
+    *others, last = _in_words(rubric, form, texts, pictures.note if pictures else "")
+    if pictures is None:
+        return (*others, last)
+    return (*others, Message(last.role, (*_parts(last), *pictures.parts)))
+
+
+def _parts(message: Message) -> tuple[Part, ...]:
+    return (message.content,) if isinstance(message.content, str) else message.content
+
+
+def _in_words(
+    rubric: Rubric, form: Form, texts: Mapping[str, str], note: str
+) -> tuple[Message, ...]:
     parts = frame()
     fences = Fences(texts)
     fenced = {name: fences.around(name) for name in texts}
     system = _template(parts["system"]).render({"nonce": fences.nonce})
-    ending = "\n\n".join(filter(None, (_verdicts(rubric), _form(form))))
+    ending = "\n\n".join(filter(None, (note, _verdicts(rubric), _form(form))))
     if rubric.messages is None:
         user = "\n\n".join((_task(rubric, fenced), _material(rubric, fenced), ending))
         return (Message("system", system), Message("user", user))

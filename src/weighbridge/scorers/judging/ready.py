@@ -12,6 +12,8 @@ from weighbridge.core.suggest import did_you_mean
 from weighbridge.scorers.judging.asking import Manner, ask
 from weighbridge.scorers.judging.by_embedded import StandIn, beyond, stand_in_for
 from weighbridge.scorers.judging.form import Form, Verdict
+from weighbridge.scorers.judging.parts import ANSWER
+from weighbridge.scorers.judging.pictures import has_pictures, pictures_of
 from weighbridge.scorers.judging.prompting import texts_of
 from weighbridge.scorers.judging.rubric import Rubric
 from weighbridge.scorers.options import OptionError
@@ -19,6 +21,11 @@ from weighbridge.scorers.panel import Panel
 from weighbridge.scorers.references import NO_REFERENCE
 
 MOST_TOKENS = 1_000_000
+
+UNSEEN = Ungraded(
+    "the embedded judge reads text only, and the answer has images; name a judge model"
+)
+"""What the embedded judge says of images that it cannot look at."""
 
 
 class ReadyRubric:
@@ -86,9 +93,14 @@ class ReadyRubric:
         if panel.is_embedded(model):
             if self.stand_in is None:
                 return Ungraded(beyond(self.rubric.purpose))
+            if self.stand_in.of == ANSWER and has_pictures(answer):
+                return UNSEEN
             weigher = panel.weigher(model)
             return await self.stand_in.verdict(texts, self.form.scores, weigher)
-        return await ask(panel, model, self.rubric, self.form, texts, self.manner)
+        pictures = await pictures_of(answer, panel)
+        if isinstance(pictures, Ungraded):
+            return pictures
+        return await ask(panel, model, self.rubric, self.form, texts, self.manner, pictures)
 
 
 def scored(verdict: Verdict, *, value: float | None = None, **more: Json) -> Scored:

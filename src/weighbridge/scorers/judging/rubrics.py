@@ -178,11 +178,16 @@ def _of_json(text: bytes) -> Rubric:
 @lru_cache(maxsize=1)
 def frame() -> Mapping[str, str]:
     """The texts around every rubric: what a judge is, how material is fenced, how to answer."""
-    text = (_FOLDER / "_frame.yaml").read_text(encoding="utf-8")
-    data, _ = yamltext.parse_yaml(text, "_frame.yaml")
+    return wording_file("_frame")
+
+
+def wording_file(name: str) -> dict[str, str]:
+    """The texts in a file of wordings that is no rubric, by their names."""
+    text = (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8")
+    data, _ = yamltext.parse_yaml(text, f"{name}.yaml")
     if not isinstance(data, dict):
-        raise TypeError("judges/_frame.yaml is not an object")
-    return {name: str(value) for name, value in data.items()}
+        raise TypeError(f"judges/{name}.yaml is not an object")
+    return {key: str(value) for key, value in data.items()}
 
 
 def _problems(error: ValidationError) -> list[tuple[Path, str]]:

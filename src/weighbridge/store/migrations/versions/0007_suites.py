@@ -134,6 +134,7 @@ def upgrade() -> None:
         sa.Column("examples", JSON, nullable=False),
         sa.Column("sandbox", sa.Boolean(), nullable=False),
         sa.Column("responses", sa.BigInteger(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=True),
         sa.Column("door", sa.Text(), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),

@@ -1,0 +1,126 @@
+"""How different texts are from each other.
+
+By the distance of their sentence vectors, where the package with the word table is installed;
+otherwise by the words that they share.
+"""
+
+import importlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rapidfuzz import fuzz, process
+
+from weighbridge.errors import Invalid
+from weighbridge.generation.replies import form
+
+NEAR = 0.92
+"""Likeness above which two texts are taken to ask the same."""
+SAME = 0.985
+"""Likeness above which nothing but the spelling differs."""
+
+BY_VECTORS, BY_WORDS = "cosine of sentence vectors", "shared words"
+"""How likeness was measured."""
+
+_BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How far apart texts are, each from each other; a distance is 1 less their likeness.
+
+    Attributes:
+        median, nearest: 0 (equal) to 1 and more; None: there are fewer than two texts.
+        measure: `BY_VECTORS` or `BY_WORDS`.
+    """
+
+    median: float | None
+    nearest: float | None
+    measure: str
+
+
+class Likenesses:
+    """How alike texts are: 1 the same, 0 nothing in common.
+
+    Args:
+        texts: any number.
+
+    Attributes:
+        measure: `BY_VECTORS` or `BY_WORDS`.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = [form(text) for text in texts]
+        self._vectors = _vectors(texts)
+        self.measure = BY_WORDS if self._vectors is None else BY_VECTORS
+
+    def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Rows of the table of all against all, some at a time: the number of the first row, and
+        an array of shape (rows, texts)."""
+        for start in range(0, len(self._texts), _BLOCK):
+            yield start, self._rows(start, start + _BLOCK)
+
+    def to_last(self) -> NDArray[np.float32]:
+        """How alike the last text and each of the others are, in their order."""
+        return self._rows(len(self._texts) - 1, len(self._texts))[0, :-1]
+
+    def _rows(self, start: int, stop: int) -> NDArray[np.float32]:
+        if self._vectors is not None:
+            found: NDArray[np.float32] = self._vectors[start:stop] @ self._vectors.T
+            return found
+        alike = process.cdist(
+            self._texts[start:stop],
+            self._texts,
+            scorer=fuzz.token_sort_ratio,
+            dtype=np.float32,
+        )
+        return np.asarray(alike, dtype=np.float32) / np.float32(100)
+
+
+def nearest_before(texts: Sequence[str]) -> list[float]:
+    """Of each text, its likeness to the most alike of those before it that are not left out
+    themselves for being near (`NEAR`) to one before them; 0 where there is none."""
+    kept = np.zeros(len(texts), dtype=bool)
+    found: list[float] = []
+    for start, block in Likenesses(texts).blocks():
+        for row, alike in enumerate(block):
+            place = start + row
+            before = alike[:place][kept[:place]]
+            most = float(before.max()) if before.size else 0.0
+            kept[place] = most <= NEAR
+            found.append(most)
+    return found
+
+
+def spread_of(texts: Sequence[str]) -> Spread:
+    """How far apart texts are."""
+    likenesses = Likenesses(texts)
+    parts = [
+        np.concatenate([alike[start + row + 1 :] for row, alike in enumerate(block)])
+        for start, block in likenesses.blocks()
+    ]
+    pairs = np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+    if not pairs.size:
+        return Spread(None, None, likenesses.measure)
+    apart = np.clip(1 - pairs, 0, None)
+    median, nearest = float(np.median(apart)), float(apart.min())
+    return Spread(round(median, 4), round(nearest, 4), likenesses.measure)
+
+
+def most_alike(text: str, others: Sequence[str]) -> list[int]:
+    """Places of other texts, the one most like a text first."""
+    if not others:
+        return []
+    alike = Likenesses([*others, text]).to_last()
+    return [int(place) for place in np.argsort(-alike, kind="stable")]
+
+
+def _vectors(texts: Sequence[str]) -> NDArray[np.float32] | None:
+    try:
+        features: Any = importlib.import_module("weighbridge.embedded.features")
+        found: NDArray[np.float32] = features.vectors(list(texts))
+    except (ImportError, Invalid):  # what they need is not installed
+        return None
+    return found

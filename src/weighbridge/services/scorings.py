@@ -1,0 +1,868 @@
+"""What was answered to the prompts of a suite: taken in, judged, looked at, corrected."""
+
+import asyncio
+import builtins
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from weighbridge.core.asset import Asset, AssetState
+from weighbridge.core.caller import Caller, Role
+from weighbridge.core.ids import new_id
+from weighbridge.core.json import JsonObject
+from weighbridge.core.outcome import Failed, Record, Scored, Ungraded
+from weighbridge.core.review import Override
+from weighbridge.core.run import FINISHED, RunState
+from weighbridge.core.suite import (
+    Batch,
+    Given,
+    Modality,
+    PassRate,
+    Prompt,
+    Response,
+    ScoredResponse,
+    Scoring,
+    ScoringExample,
+    ScoringState,
+    Suite,
+    SuiteState,
+    Verdict,
+)
+from weighbridge.errors import (
+    Conflict,
+    FieldProblem,
+    InvalidFields,
+    NotFound,
+    Unavailable,
+)
+from weighbridge.generation.turns import Exchange, Thread, read_turn, turn_evaluation, turn_slots
+from weighbridge.jobs.suite_turns import next_prompt
+from weighbridge.providers.declared import RESERVED_NAME
+from weighbridge.services.authors import author_of
+from weighbridge.services.datasets import Datasets
+from weighbridge.services.evaluations import Evaluations
+from weighbridge.services.judging_suites import conduct_of, row_of
+from weighbridge.services.pass_rates import KEY, PASSED, pass_rates
+from weighbridge.services.reviews import Judgement, Reviews
+from weighbridge.services.runs import Runs
+from weighbridge.services.suites import Suites
+from weighbridge.spec import parse_spec
+from weighbridge.store import scorings
+from weighbridge.store.assets import find_assets
+from weighbridge.store.engine import Store
+from weighbridge.store.moments import now
+from weighbridge.store.outcomes import outcomes_at
+from weighbridge.store.overrides import overrides_between
+from weighbridge.store.scorings import Standing
+from weighbridge.store.suites import add_turns, find_prompts, prompts_there
+
+MOST_AT_ONCE = 100_000
+"""Responses that may be handed in together."""
+
+SENT_AGAIN_WITHIN = timedelta(minutes=15)
+"""For how long a request is known again that is sent a second time."""
+
+_LONGEST_ANSWER = 1_000_000
+_MOST_EXAMPLES = 50
+_PAGE = 500
+_LOOK_EVERY_S = 0.05
+_CONCURRENCY = 256
+_UNDECIDED = "set by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What became of answers that were handed in.
+
+    Attributes:
+        responses: a response for each of them, in their order, whether it is new or was there.
+    """
+
+    scoring: Scoring
+    responses: tuple[Response, ...]
+
+
+class Scorings:
+    """The scorings of an installation.
+
+    Args:
+        store: where they are kept.
+        suites: what is answered.
+        datasets, evaluations, runs: have answers judged.
+        reviews: what people say about verdicts.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        suites: Suites,
+        datasets: Datasets,
+        evaluations: Evaluations,
+        runs: Runs,
+        reviews: Reviews,
+    ) -> None:
+        self._store = store
+        self._suites = suites
+        self._datasets = datasets
+        self._evaluations = evaluations
+        self._runs = runs
+        self._reviews = reviews
+
+    async def submit(
+        self,
+        caller: Caller,
+        suite_id: str,
+        given: Sequence[Given],
+        *,
+        scoring_id: str | None = None,
+        name: str | None = None,
+        ai_description: str | None = None,
+        examples: Sequence[ScoringExample] = (),
+        sandbox: bool = False,
+        fingerprint: str | None = None,
+        sent_again: bool = False,
+    ) -> Submission:
+        """Take in answers and have them judged: all of them or none.
+
+        What was handed in before, and is the same, is not judged again.
+
+        Args:
+            scoring_id: the scoring they are added to; None: a new one.
+            fingerprint: of the request. sent_again: whether it may have been sent before: then the
+                scoring that it made is found again.
+
+        Raises:
+            Forbidden: the caller may not write.
+            NotFound: there is no such suite or scoring.
+            Conflict: the prompts are not written yet; or the scoring is of another suite; or
+                something else was answered to a prompt before; or an answer names another
+                conversation or turn than its prompt's.
+            InvalidFields: something is wrong with an answer; nothing was kept and nothing paid.
+        """
+        caller.must_be(Role.WRITER)
+        suite = await self._suites.get(caller, suite_id)
+        if suite.state is not SuiteState.READY:
+            raise Conflict(
+                f"the prompts of the suite are not there: it is {suite.state}"
+                + (f" ({suite.problem})" if suite.problem else "")
+            )
+        _check_call(given, examples)
+        scoring = await self._scoring_for(caller, suite, scoring_id, fingerprint, sent_again)
+        work = await self._checked(caller, suite, scoring, given)
+        if scoring is None:
+            scoring = await self._new(caller, suite, name, ai_description, examples, sandbox)
+            work = replace(work, scoring=scoring, is_new=True, fingerprint=fingerprint)
+        else:
+            work = replace(work, scoring=scoring)
+        known = await self._keep(caller, suite, work)
+        async with self._store.begin() as connection:
+            found = await scorings.find_scoring(connection, caller.workspace_id, scoring.id)
+        return Submission(found or scoring, tuple(known[it.prompt_id] for it in given))
+
+    async def wait(self, caller: Caller, scoring: Scoring, within_s: float) -> ScoringState:
+        """Wait until everything that was handed in is judged, and its conversations go on.
+
+        Raises:
+            Unavailable: it is not within so many seconds; it goes on all the same.
+        """
+        try:
+            async with asyncio.timeout(within_s):
+                while True:
+                    state = await self.state(caller, scoring)
+                    if state not in _GOES_ON:
+                        return state
+                    await asyncio.sleep(_LOOK_EVERY_S)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"the answers are not all judged within {within_s:.0f} s; that goes on: send the "
+                "same request again, or look at the run"
+            ) from error
+
+    async def get(self, caller: Caller, scoring_id: str) -> Scoring:
+        """One scoring.
+
+        Raises:
+            NotFound: the workspace has no such scoring, or it or its suite is deleted.
+        """
+        async with self._store.begin() as connection:
+            found = await scorings.find_scoring(connection, caller.workspace_id, scoring_id)
+        if found is None:
+            raise NotFound(f"there is no scoring {scoring_id[:80]!r}")
+        await self._suites.get(caller, found.suite_id)
+        return found
+
+    async def list(
+        self, caller: Caller, *, suite_id: str | None = None, start: int = 0, limit: int = 100
+    ) -> tuple[builtins.list[Scoring], int]:
+        """Newest first, and how many there are in all.
+
+        Args:
+            suite_id: only those of this suite.
+
+        Raises:
+            NotFound: there is no such suite.
+        """
+        if suite_id is not None:
+            await self._suites.get(caller, suite_id)
+        async with self._store.begin() as connection:
+            found = await scorings.list_scorings(
+                connection, caller.workspace_id, suite_id=suite_id, start=start, limit=limit
+            )
+            total = await scorings.count_scorings(connection, caller.workspace_id, suite_id)
+        return found, total
+
+    async def delete(self, caller: Caller, scoring_id: str) -> None:
+        """Take a scoring out of sight; what is still to be judged is not.
+
+        Raises:
+            NotFound: there is no such scoring.
+        """
+        caller.must_be(Role.WRITER)
+        scoring = await self.get(caller, scoring_id)
+        async with self._store.begin() as connection:
+            await scorings.delete_scoring(connection, caller.workspace_id, scoring_id)
+        for standing in await self.standings(caller, scoring):
+            run_id = standing.batch.run_id
+            if run_id is not None and standing.state not in FINISHED:
+                try:
+                    await self._runs.cancel(caller, run_id)
+                except Conflict:
+                    continue  # it has ended meanwhile
+
+    async def standings(self, caller: Caller, scoring: Scoring) -> builtins.list[Standing]:
+        """How far its batches are."""
+        async with self._store.begin() as connection:
+            found = await scorings.standings(connection, caller.workspace_id, [scoring.id])
+        return found.get(scoring.id, [])
+
+    async def state(self, caller: Caller, scoring: Scoring) -> ScoringState:
+        """Where a scoring is."""
+        return (await self.overview(caller, [scoring]))[scoring.id][0]
+
+    async def pass_rate(self, caller: Caller, scoring: Scoring) -> PassRate:
+        """How many of its responses passed."""
+        return (await self.overview(caller, [scoring]))[scoring.id][1]
+
+    async def overview(
+        self, caller: Caller, found: Sequence[Scoring]
+    ) -> dict[str, tuple[ScoringState, PassRate]]:
+        """Where several scorings are, and their pass rates, by id."""
+        wanted = [it.id for it in found]
+        async with self._store.begin() as connection:
+            known = await scorings.standings(connection, caller.workspace_id, wanted)
+            rates = await pass_rates(connection, caller.workspace_id, wanted, known)
+        return {id_: (state_of(known.get(id_, ())), rates[id_]) for id_ in wanted}
+
+    async def responses(
+        self, caller: Caller, scoring: Scoring, *, start: int = 0, limit: int = 100
+    ) -> builtins.list[ScoredResponse]:
+        """Its responses with what counts about them, in the order in which they came."""
+        async with self._store.begin() as connection:
+            found = await scorings.list_responses(
+                connection, caller.workspace_id, scoring.id, start=start, limit=limit
+            )
+            return await self._scored(connection, caller.workspace_id, scoring, found)
+
+    async def response(self, caller: Caller, scoring: Scoring, response_id: str) -> ScoredResponse:
+        """One response.
+
+        Raises:
+            NotFound: the scoring has no such response.
+        """
+        async with self._store.begin() as connection:
+            found = await scorings.find_response(
+                connection, caller.workspace_id, scoring.id, response_id
+            )
+            if found is None:
+                raise NotFound(f"the scoring has no response {response_id[:80]!r}")
+            return (await self._scored(connection, caller.workspace_id, scoring, [found]))[0]
+
+    async def scored(
+        self, caller: Caller, scoring: Scoring, found: Sequence[Response]
+    ) -> builtins.list[ScoredResponse]:
+        """Responses with what counts about them."""
+        async with self._store.begin() as connection:
+            again = await scorings.find_responses(
+                connection, scoring.id, [it.prompt_id for it in found]
+            )
+            return await self._scored(
+                connection, caller.workspace_id, scoring, list(again.values())
+            )
+
+    async def stream(
+        self, caller: Caller, scoring: Scoring
+    ) -> AsyncIterator[builtins.list[ScoredResponse]]:
+        """All responses with what counts about them, a page in memory at a time."""
+        start = 0
+        while page := await self.responses(caller, scoring, start=start, limit=_PAGE):
+            yield page
+            start += _PAGE
+
+    async def override(
+        self,
+        caller: Caller,
+        scoring: Scoring,
+        response_id: str,
+        *,
+        passed: bool | None = None,
+        confidence: float | None = None,
+        explanation: str | None = None,
+    ) -> ScoredResponse:
+        """Put a person's word in the place of the judge's; what is None stays as it counts.
+
+        Raises:
+            NotFound: the scoring has no such response.
+            Conflict: it is not judged (yet), or somebody else said something about it just now.
+            InvalidFields: nothing is said, or a value is none.
+        """
+        caller.must_be(Role.WRITER)
+        before = await self.response(caller, scoring, response_id)
+        response, verdict = before.response, before.verdict
+        if passed is None and confidence is None and explanation is None:
+            raise InvalidFields(
+                [
+                    FieldProblem(
+                        "is_passed", "say what it should be: is_passed, confidence or explanation"
+                    )
+                ]
+            )
+        if confidence is not None and not 0 <= confidence <= 1:
+            raise InvalidFields([FieldProblem("confidence", "0 to 1 is needed")])
+        run_id = await self._run_of(caller, scoring, response)
+        value = verdict.passed if passed is None else passed
+        if value is None:
+            raise InvalidFields(
+                [FieldProblem("is_passed", "there is no verdict yet: say whether it passed")]
+            )
+        sure = confidence
+        if sure is None and (passed is None or passed == verdict.passed):
+            sure = verdict.confidence
+        await self._reviews.judge(
+            caller,
+            run_id,
+            [
+                Judgement(
+                    scorer=KEY,
+                    reason=(explanation or "").strip() or verdict.explanation or _UNDECIDED,
+                    position=response.position,
+                    label="pass" if value else "fail",
+                    confidence=sure,
+                )
+            ],
+        )
+        async with self._store.begin() as connection:
+            await scorings.touch_scoring(connection, scoring.id)
+        return await self.response(caller, scoring, response_id)
+
+    async def history(
+        self, caller: Caller, scoring: Scoring, response_id: str
+    ) -> tuple[Verdict, builtins.list[Override]]:
+        """What the judge said of a response, and what people said then, the oldest first.
+
+        Raises:
+            NotFound: the scoring has no such response.
+        """
+        found = (await self.response(caller, scoring, response_id)).response
+        if found.position is None:
+            return Verdict(None), []
+        run_id = await self._run_of(caller, scoring, found)
+        async with self._store.begin() as connection:
+            records = await outcomes_at(connection, caller.workspace_id, run_id, [found.position])
+        said = await self._reviews.history(caller, run_id, found.position)
+        first = _verdict(records[0]) if records else Verdict(None)
+        return first, [it for it in said if it.scorer == KEY]
+
+    async def _run_of(self, caller: Caller, scoring: Scoring, response: Response) -> str:
+        if response.position is None:
+            raise Conflict("the response is excluded from scoring: there is nothing to override")
+        for standing in await self.standings(caller, scoring):
+            if standing.batch.number == response.batch:
+                if standing.state not in FINISHED or standing.batch.run_id is None:
+                    raise Conflict("the response is not judged yet: wait until the run is finished")
+                return standing.batch.run_id
+        raise Conflict("the response is not judged yet")
+
+    async def _scoring_for(
+        self,
+        caller: Caller,
+        suite: Suite,
+        scoring_id: str | None,
+        fingerprint: str | None,
+        sent_again: bool,
+    ) -> Scoring | None:
+        """The scoring that answers are added to; None: a new one."""
+        if scoring_id is not None:
+            found = await self.get(caller, scoring_id)
+            if found.suite_id != suite.id:
+                raise Conflict("the run is one of another eval: leave it out, or name its eval")
+            return found
+        if fingerprint is None or not sent_again:
+            return None
+        async with self._store.begin() as connection:
+            return await scorings.find_sent_before(
+                connection, caller.workspace_id, fingerprint, now() - SENT_AGAIN_WITHIN
+            )
+
+    async def _new(
+        self,
+        caller: Caller,
+        suite: Suite,
+        name: str | None,
+        ai_description: str | None,
+        examples: Sequence[ScoringExample],
+        sandbox: bool,
+    ) -> Scoring:
+        moment = now()
+        async with self._store.begin() as connection:
+            author = await author_of(connection, caller)
+        return Scoring(
+            id=new_id("scoring"),
+            workspace_id=caller.workspace_id,
+            suite_id=suite.id,
+            name=name or f"{suite.name}-{moment:%Y-%m-%dT%H:%M:%S}",
+            ai_description=ai_description,
+            examples=tuple(examples),
+            sandbox=sandbox or suite.request.sandbox,
+            responses=0,
+            door=caller.door,
+            author=author,
+            created_at=moment,
+            updated_at=moment,
+        )
+
+    async def _checked(
+        self, caller: Caller, suite: Suite, scoring: Scoring | None, given: Sequence[Given]
+    ) -> "_Work":
+        """What is new of the answers, with all that is needed to have it judged."""
+        named = [it.prompt_id for it in given]
+        async with self._store.begin() as connection:
+            prompts = await find_prompts(connection, caller.workspace_id, named)
+            there = await prompts_there(connection, suite.id, named)
+            assets = await find_assets(
+                connection, caller.workspace_id, [it.file_id for it in given if it.file_id]
+            )
+            before = (
+                {}
+                if scoring is None
+                else await scorings.find_responses(connection, scoring.id, named)
+            )
+            threads = (
+                await scorings.responses_of_threads(
+                    connection,
+                    scoring.id,
+                    list({it.thread_id for it in prompts.values() if it.thread_id is not None}),
+                )
+                if scoring is not None
+                else {}
+            )
+            earlier = await find_prompts(
+                connection,
+                caller.workspace_id,
+                [it.prompt_id for turns in threads.values() for it in turns],
+            )
+        problems: list[FieldProblem] = []
+        for number, it in enumerate(given):
+            prompt = prompts.get(it.prompt_id)
+            field = f"responses.{number}"
+            if prompt is None or prompt.suite_id != suite.id or it.prompt_id not in there:
+                problems.append(FieldProblem(f"{field}.prompt_uuid", "the eval has no such prompt"))
+                continue
+            if prompt.scoring_id is not None and (
+                scoring is None or prompt.scoring_id != scoring.id
+            ):
+                message = "the prompt is of a conversation in another run: name that run"
+                problems.append(FieldProblem(f"{field}.prompt_uuid", message))
+                continue
+            problems += _check_answer(field, it, assets)
+        if problems:
+            raise InvalidFields(problems[:50])
+        for it in given:
+            _refuse_other_places(it, prompts[it.prompt_id])
+            if (known := before.get(it.prompt_id)) and not _is_same(known, it):
+                raise Conflict(
+                    "something else was answered to this prompt in this run before; a run keeps "
+                    "what it was given first: begin a new run"
+                )
+        return _Work(
+            scoring=None,
+            new=tuple(it for it in given if it.prompt_id not in before),
+            before=before,
+            prompts=prompts,
+            assets=assets,
+            threads=threads,
+            earlier={**earlier, **prompts},
+        )
+
+    async def _keep(self, caller: Caller, suite: Suite, work: "_Work") -> dict[str, Response]:
+        """Keep what is new, and have it judged; all responses by the id of their prompt."""
+        scoring = work.scoring
+        assert scoring is not None  # noqa: S101 (it was made or found)
+        made: dict[str, Response] = {}
+        batch: Batch | None = None
+
+        async def keep(connection: AsyncConnection, evaluation_id: str | None) -> None:
+            nonlocal batch, made
+            if work.is_new:
+                await scorings.add_scoring(connection, scoring, work.fingerprint)
+            first = await scorings.grow_scoring(connection, scoring.id, len(work.new))
+            number = await scorings.next_batch(connection, scoring.id)
+            run_id = None
+            if evaluation_id is not None:
+                run_id = await scorings.run_of_evaluation(connection, evaluation_id)
+            batch = Batch(scoring.id, number, run_id, evaluation_id, None)
+            await scorings.add_batch(connection, batch, caller.workspace_id)
+            made = _responses(scoring, batch, work, first)
+            await scorings.add_responses(connection, list(made.values()))
+
+        if work.new:
+            judged = [it for it in work.new if not it.excluded]
+            if judged:
+                truth = await self._suites.truth(caller, suite.id)
+                spec = await self._spec(caller, suite, scoring, work, judged, truth)
+                await self._evaluations.start(caller, parse_spec(spec), along=keep)
+            else:
+                async with self._store.begin() as connection:
+                    await keep(connection, None)
+        known = {**work.before, **made}
+        await self._go_on(caller, suite, work, known)
+        return known
+
+    async def _spec(
+        self,
+        caller: Caller,
+        suite: Suite,
+        scoring: Scoring,
+        work: "_Work",
+        judged: Sequence[Given],
+        truth: str | None,
+    ) -> JsonObject:
+        """The evaluation that judges answers."""
+
+        def rows() -> builtins.list[dict[str, Any]]:
+            return [
+                row_of(
+                    work.prompts[it.prompt_id],
+                    it,
+                    truth,
+                    conversation=_conversation(work, it),
+                )
+                for it in judged
+            ]
+
+        dataset = await self._datasets.import_rows(
+            caller, f"answers of {scoring.name}"[:200], await asyncio.to_thread(rows)
+        )
+        who = scoring.ai_description or suite.request.ai_description
+        spec: dict[str, Any] = {
+            "name": scoring.name[:200],
+            "data": dataset.id,
+            "id": "prompt_id",
+            "model": " ".join(who.split())[:100],
+            "answers": {"column": "answer", "files": "media"},
+            "prompt": "{prompt}",
+            "scorers": [{"as": KEY, "conduct": conduct_of(suite, scoring)}],
+            "concurrency": _CONCURRENCY,
+            "metadata": {"scoring": scoring.id, "suite": suite.id, "kind": suite.request.kind},
+        }
+        if scoring.sandbox:
+            spec["judge"] = RESERVED_NAME
+        return spec
+
+    async def _go_on(
+        self, caller: Caller, suite: Suite, work: "_Work", known: Mapping[str, Response]
+    ) -> None:
+        """Have written what is said next in conversations that go on, where nobody does yet."""
+        scoring = work.scoring
+        waiting = [it for it in known.values() if it.continues and it.next_prompt_id is None]
+        if scoring is None or not waiting:
+            return
+        standing = {
+            it.batch.number: it.batch.follows_evaluation_id
+            for it in await self.standings(caller, scoring)
+        }
+        for number in sorted({it.batch for it in waiting}):
+            if standing.get(number) is None:
+                theirs = [it for it in waiting if it.batch == number]
+                await self._follow(caller, suite, scoring, work, theirs, number)
+
+    async def _follow(
+        self,
+        caller: Caller,
+        suite: Suite,
+        scoring: Scoring,
+        work: "_Work",
+        waiting: Sequence[Response],
+        number: int,
+    ) -> None:
+        generator = self._suites.generator(sandbox=scoring.sandbox)
+        threads = [_thread(work, it) for it in waiting]
+        slots = await asyncio.to_thread(
+            turn_slots, suite.request, threads, by_model=generator is not None
+        )
+        if generator is None:
+            written = {str(it["thread"]): read_turn(it, str(it["written"])) for it in slots}
+            made = {
+                it.id: next_prompt(it, work.earlier[it.prompt_id], written[it.thread_id])
+                for it in waiting
+            }
+            async with self._store.begin() as connection:
+                await add_turns(connection, list(made.values()))
+                await scorings.set_next_prompts(
+                    connection, {id_: prompt.id for id_, prompt in made.items()}
+                )
+            return
+
+        async def keep(connection: AsyncConnection, evaluation_id: str) -> None:
+            await scorings.set_follows(connection, scoring.id, number, evaluation_id)
+
+        name = f"next turns of {scoring.name}"[:200]
+        spec = turn_evaluation(name, slots, generator, suite.request)
+        spec = {**spec, "metadata": {"follows": scoring.id}}
+        await self._evaluations.start(caller, parse_spec(spec), along=keep)
+
+    async def _scored(
+        self,
+        connection: AsyncConnection,
+        workspace_id: str,
+        scoring: Scoring,
+        found: Sequence[Response],
+    ) -> builtins.list[ScoredResponse]:
+        wanted = [it.prompt_id for it in found]
+        wanted += [it.next_prompt_id for it in found if it.next_prompt_id is not None]
+        prompts = await find_prompts(connection, workspace_id, wanted)
+        runs_of: dict[int, str | None] = {}
+        if found:
+            known = await scorings.standings(connection, workspace_id, [scoring.id])
+            runs_of = {it.batch.number: it.batch.run_id for it in known.get(scoring.id, ())}
+        verdicts: dict[str, Verdict] = {}
+        for number in sorted({it.batch for it in found}):
+            theirs = {
+                it.position: it for it in found if it.batch == number and it.position is not None
+            }
+            run_id = runs_of.get(number)
+            if run_id is None or not theirs:
+                continue
+            positions = sorted(theirs)
+            said = await overrides_between(
+                connection, workspace_id, run_id, positions[0], positions[-1]
+            )
+            for start in range(0, len(positions), _PAGE):
+                chunk = positions[start : start + _PAGE]
+                for record in await outcomes_at(connection, workspace_id, run_id, chunk):
+                    override = said.get((record.position, record.epoch), {}).get(KEY)
+                    verdicts[theirs[record.position].id] = _verdict(record, override)
+        return [
+            ScoredResponse(
+                it,
+                prompts[it.prompt_id],
+                _EXCLUDED if it.excluded else verdicts.get(it.id, _NOT_YET),
+                prompts.get(it.next_prompt_id) if it.next_prompt_id else None,
+            )
+            for it in found
+            if it.prompt_id in prompts
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Answers that were looked at, with all that is needed to go on.
+
+    Attributes:
+        new: those that are not kept yet. before: what is kept already, by the prompt's id.
+        prompts: those that are answered, by id. assets: files among the answers, by id.
+        threads: earlier turns of their conversations. earlier: the prompts of those as well.
+    """
+
+    scoring: Scoring | None
+    new: tuple[Given, ...]
+    before: Mapping[str, Response]
+    prompts: Mapping[str, Prompt]
+    assets: Mapping[str, Asset]
+    threads: Mapping[str, Sequence[Response]]
+    earlier: Mapping[str, Prompt]
+    is_new: bool = False
+    fingerprint: str | None = None
+
+
+_MEDIA: Mapping[str, Modality] = {"image": "image", "video": "video"}
+_GOES_ON = {ScoringState.CREATED, ScoringState.PROCESSING}
+_EXCLUDED = Verdict(None, explanation="excluded from scoring")
+_NOT_YET = Verdict(None)
+
+
+def fingerprint_of(body: bytes, path: str) -> str:
+    """By which a request is known when it is sent again."""
+    return hashlib.sha256(path.encode() + b"\0" + body).hexdigest()
+
+
+def state_of(standings: Sequence[Standing]) -> ScoringState:
+    """Where a scoring with such batches is."""
+    states = [it.state for it in standings if it.state is not None]
+    follows = [it.follows_state for it in standings if it.follows_state is not None]
+    going_on = [it for it in (*states, *follows) if it not in FINISHED]
+    if going_on:
+        begun = len(states) > 1 or any(it is not RunState.QUEUED for it in states)
+        return ScoringState.PROCESSING if begun else ScoringState.CREATED
+    if any(it is not RunState.SUCCEEDED for it in states):
+        return ScoringState.FAILED
+    return ScoringState.FINISHED
+
+
+def _check_call(given: Sequence[Given], examples: Sequence[ScoringExample]) -> None:
+    problems = []
+    if not given:
+        problems.append(FieldProblem("responses", "hand in at least one response"))
+    if len(given) > MOST_AT_ONCE:
+        message = f"{len(given):,} responses; {MOST_AT_ONCE:,} can be handed in together"
+        problems.append(FieldProblem("responses", message))
+    if len(examples) > _MOST_EXAMPLES:
+        message = f"{len(examples)} examples; {_MOST_EXAMPLES} are the most"
+        problems.append(FieldProblem("eval_run_examples", message))
+    seen: dict[str, int] = {}
+    for number, it in enumerate(given):
+        first = seen.setdefault(it.prompt_id, number)
+        if first != number:
+            message = f"this prompt is answered twice (also by response {first + 1})"
+            problems.append(FieldProblem(f"responses.{number}.prompt_uuid", message))
+    if problems:
+        raise InvalidFields(problems[:50])
+
+
+def _check_answer(
+    field: str, it: Given, assets: Mapping[str, Asset]
+) -> builtins.list[FieldProblem]:
+    if it.file_id is not None:
+        asset = assets.get(it.file_id)
+        if asset is None:
+            return [FieldProblem(f"{field}.content", "there is no such file")]
+        if asset.state is AssetState.FAILED:
+            return [FieldProblem(f"{field}.content", f"the file is of no use: {asset.problem}")]
+        if asset.state is not AssetState.COMPLETED:
+            message = f"the file is {asset.state}: wait until it is completed"
+            return [FieldProblem(f"{field}.content", message)]
+        return []
+    if it.text is not None and len(it.text) > _LONGEST_ANSWER:
+        message = f"{len(it.text):,} characters; {_LONGEST_ANSWER:,} are the most"
+        return [FieldProblem(f"{field}.content", message)]
+    if it.text is None and not it.refused and not it.excluded:
+        message = "it is needed, but for answers with ai_refused or exclude_from_scoring"
+        return [FieldProblem(f"{field}.content", message)]
+    return []
+
+
+def _refuse_other_places(it: Given, prompt: Prompt) -> None:
+    """Refuse an answer that says it is of another place than its prompt's."""
+    if it.thread_id is not None and prompt.thread_id not in {None, it.thread_id}:
+        raise Conflict("a response names another thread than its prompt's")
+    if it.turn is not None and it.turn != prompt.turn:
+        raise Conflict(f"a response names turn {it.turn}, and its prompt is of turn {prompt.turn}")
+
+
+def _is_same(known: Response, it: Given) -> bool:
+    before = (known.text, known.file_id, known.refused, known.excluded)
+    return before == (it.text, it.file_id, it.refused, it.excluded)
+
+
+def _responses(scoring: Scoring, batch: Batch, work: _Work, first: int) -> dict[str, Response]:
+    """What is new as it is kept, by the id of its prompt."""
+    moment = now()
+    made = {}
+    position = 0
+    for number, it in enumerate(work.new):
+        prompt = work.prompts[it.prompt_id]
+        asset = work.assets.get(it.file_id or "")
+        made[it.prompt_id] = Response(
+            id=new_id("response"),
+            workspace_id=scoring.workspace_id,
+            scoring_id=scoring.id,
+            number=first + number,
+            prompt_id=it.prompt_id,
+            thread_id=prompt.thread_id or new_id("thread"),
+            turn=prompt.turn,
+            batch=batch.number,
+            position=None if it.excluded else position,
+            text=it.text,
+            file_id=it.file_id,
+            medium=it.medium if asset is None or asset.kind not in _MEDIA else _MEDIA[asset.kind],
+            refused=it.refused,
+            excluded=it.excluded,
+            continues=it.continues,
+            next_prompt_id=None,
+            created_at=moment,
+        )
+        position += not it.excluded
+    return made
+
+
+def _conversation(work: _Work, it: Given) -> str | None:
+    """The earlier turns of a conversation, as text; None: it has just begun."""
+    thread_id = work.prompts[it.prompt_id].thread_id
+    turns = work.threads.get(thread_id or "", ())
+    if not turns:
+        return None
+    return "\n\n".join(
+        f"user: {work.earlier[turn.prompt_id].content}\n\nassistant: {_said(turn)}"
+        for turn in turns
+        if turn.prompt_id in work.earlier
+    )
+
+
+def _thread(work: _Work, last: Response) -> Thread:
+    """The conversation that a response is the last turn of."""
+    turns = [it for it in work.threads.get(last.thread_id, ()) if it.turn < last.turn]
+    exchanges = [
+        Exchange(work.earlier[it.prompt_id].content, _said(it), it.refused)
+        for it in (*turns, last)
+        if it.prompt_id in work.earlier
+    ]
+    return Thread(last.thread_id, tuple(exchanges), work.earlier[last.prompt_id].about)
+
+
+def _said(response: Response) -> str:
+    if response.text is not None:
+        return response.text
+    if response.refused:
+        return "(it refused)"
+    return f"({response.medium})" if response.file_id else ""
+
+
+def _verdict(record: Record, override: Override | None = None) -> Verdict:
+    """What counts about an outcome."""
+    said = _judged(record)
+    if override is None or override.value is None:
+        return said
+    return replace(
+        said,
+        passed=override.value >= PASSED,
+        confidence=override.confidence,
+        explanation=override.reason,
+        overridden_at=override.created_at,
+        overridden_by=override.author,
+        failed=False,
+    )
+
+
+def _judged(record: Record) -> Verdict:
+    outcome = record.outcomes.get(KEY)
+    if record.failure is not None:
+        return Verdict(None, explanation=f"not judged: {record.failure.message}", failed=True)
+    if isinstance(outcome, Scored):
+        details = outcome.details or {}
+        evidence = details.get("evidence")
+        judge = details.get("judge")
+        return Verdict(
+            passed=outcome.value >= PASSED,
+            confidence=outcome.confidence,
+            explanation=outcome.explanation,
+            evidence=tuple(map(str, evidence)) if isinstance(evidence, builtins.list) else (),
+            judge=None if judge is None else str(judge),
+        )
+    if isinstance(outcome, Ungraded):
+        return Verdict(None, explanation=f"not judged: {outcome.reason}")
+    if isinstance(outcome, Failed):
+        return Verdict(None, explanation=f"not judged: {outcome.message}", failed=True)
+    return _NOT_YET
