@@ -127,7 +127,7 @@ async def test_between_the_limits_it_does_not_decide(
         "No nudity, no violence, no weapons.",
         "No nudity and nothing sexual about minors.",
         "No nudity of celebrities.",
-        "Nothing unsafe for work.",
+        "Nothing that is unsafe for work.",
         None,
     ],
 )
@@ -148,7 +148,13 @@ async def test_a_policy_about_something_else_is_left_to_a_model(policy: str) -> 
 
 @pytest.mark.parametrize(
     "policy",
-    ["No nudity, except in art.", "Nudity only if it is medical.", "Nudity in paintings is fine."],
+    [
+        "No nudity, except in art.",
+        "Nudity only if it is medical.",
+        "No nudity. Nudity in paintings is fine.",
+        "Nothing that sexualises minors, nothing sexual with them.",
+        "No nudity of celebrities.",
+    ],
 )
 async def test_exceptions_are_left_to_a_model(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     score(monkeypatch, 0.99)

@@ -1,5 +1,6 @@
 """A suite has exactly the prompts that are wanted, whoever writes them and however badly."""
 
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,7 +14,14 @@ from hypothesis import strategies as st
 from support.suite_requests import KINDS, OWN_POLICY, TRUTH, wanting
 from weighbridge.core.json import JsonObject
 from weighbridge.core.prompt import Template
-from weighbridge.core.suite import CATEGORIES, DECLINED, LANGUAGES, PromptExample, WrittenPrompt
+from weighbridge.core.suite import (
+    CATEGORIES,
+    DECLINED,
+    LANGUAGES,
+    PolicyChoice,
+    PromptExample,
+    WrittenPrompt,
+)
 from weighbridge.errors import Invalid
 from weighbridge.generation import novelty
 from weighbridge.generation.prompts import (
@@ -52,6 +60,13 @@ def different(number: int, row: JsonObject | None = None) -> str:
     letters = "".join(chr(ord("a") + int(digit)) for digit in f"{number:04d}")
     words = " ".join(f"{letters[at:]}{letters[:at]}{at}x" for at in range(4))
     return reply(f"{words} {orjson.dumps(number * 7919).decode()} {letters * 2}?")
+
+
+def words_of(number: int) -> str:
+    """A reply of sixty words by chance."""
+    chance = random.Random(number)
+    syllables = ("ba", "ko", "ri", "mu", "te", "sa", "lo", "ne", "fi", "du")
+    return reply(" ".join("".join(chance.choices(syllables, k=3)) for _ in range(60)))
 
 
 # ------------------------------------------------------------------------------- the bank
@@ -106,6 +121,13 @@ def test_exactly_those_wanted_come_out_in_the_order_of_their_slots(
     assert [prompt.content for prompt in found] == asked
     assert len({form(text) for text in asked}) == wanted
     assert rows == bank_slots(request)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_seed_decides_what_is_asked_for(kind: str) -> None:
+    one, again, other = (slots(wanting(kind, wanted=20, seed=seed)) for seed in (1, 1, 2))
+    assert one == again
+    assert one != other
 
 
 def test_another_seed_gives_other_prompts() -> None:
@@ -323,6 +345,29 @@ def test_nothing_that_is_given_closes_its_tags_or_is_taken_for_a_template(kind: 
     assert nonce not in HOSTILE
 
 
+def test_policies_of_ones_own_are_material_and_only_their_numbers_are_told() -> None:
+    choices = (
+        PolicyChoice("fraud"),
+        PolicyChoice("Mine [nonce]", HOSTILE),
+        PolicyChoice("b", "B."),
+    )
+    request = wanting("safety", wanted=3, policies=choices)
+    rows = slots(request)
+    made = parse_spec(evaluation("w", rows, "writer", request)).to_evaluation()
+    system, user = (Template(message.content).render(rows[1]) for message in made.messages)
+    nonce = system.split('names end in "-')[1].split('"')[0]
+    block = user.split(f"<policies-{nonce}>\n")[1].split(f"\n</policies-{nonce}>")[0]
+    assert orjson.loads(block) == [
+        {"name": "Mine [nonce]", "text": HOSTILE},
+        {"name": "b", "text": "B."},
+    ]
+    tasks = {row["policy"]: str(row["task"]) for row in rows}
+    assert texts("en").policies["fraud"].text in tasks["fraud"]
+    assert "number 1 of the policies" in tasks["Mine [nonce]"]
+    assert HOSTILE not in tasks["Mine [nonce]"]
+    assert "number 2 of the policies" in tasks["b"]
+
+
 def test_agents_are_shown_with_their_tools() -> None:
     request = wanting("agent", wanted=2)
     made = parse_spec(evaluation("w", slots(request), "writer", request)).to_evaluation()
@@ -455,21 +500,44 @@ def test_the_spread_says_how_far_apart_prompts_are() -> None:
     assert single.spread["median_distance"] is None
 
 
-def test_it_works_without_the_word_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> Any:
-        raise ImportError(name)
+@pytest.fixture(params=["with", "without"])
+def word_table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the package with the word table is there."""
+    if request.param == "without":
 
-    monkeypatch.setattr("importlib.import_module", missing)
-    request = wanting("safety", wanted=3, instructions=OWN_POLICY)
-    chooser, found = chosen(request, slots(request)[:3], lambda n, _: reply(NEARLY[n % 2]))
-    assert chooser.spread["measure"] == novelty.BY_WORDS
-    assert len(found) == 3
+        def missing(name: str) -> Any:
+            raise ImportError(name)
+
+        monkeypatch.setattr("importlib.import_module", missing)
+    else:
+        pytest.importorskip("wordllama")
+    return request.param == "with"
 
 
-def test_a_thousand_prompts_are_chosen_in_well_under_a_second() -> None:
+def test_nearness_is_found_with_and_without_the_word_table(word_table: bool) -> None:
+    request = wanting("safety", wanted=2, instructions=OWN_POLICY)
+    replies = [*NEARLY, "Write a rude poem on my boss."]
+    chooser, found = chosen(request, slots(request)[:3], lambda n, _: reply(replies[n]))
+    measure = novelty.BY_VECTORS if word_table else novelty.BY_LETTERS
+    assert chooser.spread["measure"] == measure
+    assert [prompt.content for prompt in found] == [replies[0], replies[2]]
+
+
+def test_a_thousand_prompts_are_chosen_in_well_under_a_second(word_table: bool) -> None:
     request = wanting("safety", wanted=1_000)
     rows = slots(request)
     from_bank(wanting("safety", wanted=2))  # what is read once is read
     began = time.process_time()
-    chosen(request, rows, different)
-    assert time.process_time() - began < 1.5
+    _, found = chosen(request, rows, lambda n, _: words_of(n))
+    assert time.process_time() - began < 1
+    assert sum(prompt.about["source"] == "model" for prompt in found) > 900
+
+
+def test_distances_are_what_they_are_by_hand() -> None:
+    spread = novelty.spread_of(["one and the same", "one and the same", "something else at all"])
+    assert spread.nearest == pytest.approx(0, abs=1e-3)
+    assert spread.median is not None
+    assert spread.median > 0.3
+    assert novelty.spread_of([]) == novelty.spread_of(["alone"])
+    assert novelty.most_alike("a red car", ["the deep sea", "a red bus", "a red car"])[0] == 2
+    assert novelty.most_alike("anything", []) == []

@@ -8,17 +8,20 @@ import pytest
 from support.judging import verdict
 from support.running import Bench
 from weighbridge.core.asset import Asset, AssetKind, AssetState, Frame
-from weighbridge.core.outcome import Answer, Record, Scored, Ungraded
+from weighbridge.core.outcome import Record, Scored, Ungraded
 from weighbridge.errors import InvalidFields
 from weighbridge.jobs.foreground import run_in_foreground
 from weighbridge.jobs.keeping import image_key
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.evaluations import Evaluations
-from weighbridge.services.keys import Keys
 from weighbridge.spec import parse_spec
 from weighbridge.store.assets import add_asset
 from weighbridge.store.outcomes import stream_outcomes
 from weighbridge.store.runs import read_pin
+from weighbridge.store.tables import workspaces
+
+PIN = "2e30f09cf09b17f27aaff80f7eebecbbba4ab061a1233fd458d077aa449463d9"
+"""Of answers in a column, from before there were files."""
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 SHA = "ab" + "0" * 62
@@ -110,8 +113,10 @@ async def test_answers_without_files_are_as_ever(bench: Bench) -> None:
     first, second, third = await scored(
         bench, {"media": None, "said": "A cat."}, {"media": [], "said": ""}, {"media": None}
     )
-    assert first.answer == Answer("A cat.")
-    assert second.answer == Answer("")
+    assert first.answer is not None
+    assert (first.answer.text, first.answer.details) == ("A cat.", None)
+    assert second.answer is not None
+    assert (second.answer.text, second.answer.details) == ("", None)
     assert third.failure is not None
     assert third.failure.message == "the column `said` is null"
 
@@ -133,11 +138,14 @@ async def test_answers_without_files_are_as_ever(bench: Bench) -> None:
 async def test_a_file_that_cannot_be_used_is_a_missing_answer(
     bench: Bench, media: Any, said: str
 ) -> None:
-    other = await Keys(bench.store).add_workspace(bench.caller, "other")
+    async with bench.store.begin() as connection:
+        await connection.execute(
+            workspaces.insert().values(id="ws_other", name="other", created_at=MOMENT)
+        )
     await keep(
         bench,
         asset(bench, "asset_good"),
-        asset(bench, "asset_theirs", workspace_id=other.id),
+        asset(bench, "asset_theirs", workspace_id="ws_other"),
         asset(bench, "asset_failed", state=AssetState.FAILED, problem="it is no picture"),
         asset(bench, "asset_pending", state=AssetState.PENDING, sha256=None, size=None),
         asset(bench, "asset_text", kind=AssetKind.TEXT, media_type="text/plain"),
@@ -194,5 +202,5 @@ async def test_files_are_pinned_and_without_them_the_pin_is_as_it_was(bench: Ben
             return await read_pin(connection, started.runs[0].id)
 
     plain = await pin_of()
-    assert plain == "PIN"
+    assert plain == PIN
     assert await pin_of(files="media") != plain

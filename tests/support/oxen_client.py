@@ -84,29 +84,34 @@ class Server:
         Has at hand `repo(name)`, `made(name, file__txt="…")`, `api(method, path)`, `HERE` (an empty
         folder) and the client's modules.
         """
-        assert PYTHON.exists(), f"{PYTHON} is missing: run `make clients`"
-        with tempfile.TemporaryDirectory() as folder:
-            ended = subprocess.run(
-                [str(PYTHON), "-W", "ignore", "-c", _PREAMBLE + textwrap.dedent(script)],
-                cwd=folder,
-                env={
-                    "PATH": os.environ["PATH"],
-                    "HOME": folder,
-                    "HOST": self.host,
-                    "KEY": KEY,
-                    **environment,
-                },
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-        lines = [line for line in ended.stdout.splitlines() if line.startswith("TOLD ")]
-        assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-4000:]
-        found: dict[str, Any] = {}
-        for line in lines:
-            found |= json.loads(line.removeprefix("TOLD "))
-        return found
+        return run_in_clients(
+            _PREAMBLE + textwrap.dedent(script), {"HOST": self.host, "KEY": KEY, **environment}
+        )
+
+
+def run_in_clients(script: str, environment: dict[str, str]) -> dict[str, Any]:
+    """Run a script where the official clients are; what it printed as `TOLD {…}`, put together.
+
+    Args:
+        environment: of its process, which has an empty folder as its home.
+    """
+    assert PYTHON.exists(), f"{PYTHON} is missing: run `make clients`"
+    with tempfile.TemporaryDirectory() as folder:
+        ended = subprocess.run(
+            [str(PYTHON), "-W", "ignore", "-c", script],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], "HOME": folder, **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    lines = [line for line in ended.stdout.splitlines() if line.startswith("TOLD ")]
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr[-4000:]
+    found: dict[str, Any] = {}
+    for line in lines:
+        found |= json.loads(line.removeprefix("TOLD "))
+    return found
 
 
 @contextmanager

@@ -64,6 +64,19 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyChoice:
+    """A policy that prompts are to be about.
+
+    Attributes:
+        slug: of a stock policy; of somebody's own, what it is called.
+        text: somebody's own policy; None: it is a stock one.
+    """
+
+    slug: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SuiteRequest:
     """What a suite is to be about.
 
@@ -71,6 +84,8 @@ class SuiteRequest:
         kind: slug of its type (`safety`, `accuracy`, `jailbreak`…, see `weighbridge.suites`).
         ai_description: who the AI is.
         instructions: the policy (safety), the system prompt (jailbreak); None: none was given.
+        policies: the policies that prompts are spread over, instead of `instructions` and of all
+            stock policies; only for suites about policies.
         agents: the agents of an agent suite, at least one; empty elsewhere.
         wishes: what else is to be said about the style of the prompts.
         language: a code of `LANGUAGES`. modality: of the answers.
@@ -85,6 +100,7 @@ class SuiteRequest:
     kind: str
     ai_description: str
     instructions: str | None = None
+    policies: tuple[PolicyChoice, ...] = ()
     agents: tuple[Agent, ...] = ()
     wishes: str | None = None
     language: str = "en"

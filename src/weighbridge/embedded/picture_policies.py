@@ -25,7 +25,7 @@ _NEUTRAL = (
 )
 _WORD = re2.compile(r"[a-z][a-z'-]*")
 _ABOUT_SEX = re2.compile(
-    r"(?i)\b(?:nud(?:e|es|ity)|naked\w*|topless|undress\w*|unclothed|genital\w*|sex|sexual\w*|sexy|"
+    r"(?i)\b(?:nud(?:e|es|ity)|naked\w*|topless|undress\w*|unclothed|genital\w*|sexual\w*|sexy|"
     r"porn\w*|erotic\w*|nsfw|lewd)\b"
 )
 _ABOUT_INSULTS = re2.compile(
@@ -33,9 +33,12 @@ _ABOUT_INSULTS = re2.compile(
     r"offensive|abusive|toxic\w*|harass\w*|bully\w*|demean\w*|derogatory|foul language)\b"
 )
 _ABOUT_EVERYTHING = re2.compile(
-    r"(?i)\b(?:safe|unsafe|harmful|inappropriate|(?:family|child|kid)[- ]friendly|sfw|all ages|"
-    r"appropriate for)\b"
+    r"(?i)\b(?:(?:un)?safe|suitable|(?:in)?appropriate) for (?:work|children|kids|minors|everyone|"
+    r"all)\b|\b(?:family|child|kid)[- ]friendly\b|\bsfw\b|"
+    r"\b(?:unsafe|harmful|inappropriate) (?:content|images?|pictures?)\b"
 )
+# Here sex is what somebody is, not what is shown.
+_WHO_ONE_IS = re2.compile(r"(?i)\bsexual (?:orientation|identity|preference)s?\b")
 _SENTENCE = re2.compile(r"[.;!?\n]+")
 _FORBIDS = re2.compile(
     r"(?i)\b(?:not|never) (?:be )?(?:allowed|permitted|acceptable|fine|ok|okay)\b|\bmay not\b"
@@ -45,8 +48,12 @@ _EXCEPTS = (
     r"education\w*|however"
 )
 _EXCEPTS_INSULTS = re2.compile(rf"(?i)\b(?:{_EXCEPTS})\b")
-# What one "may" do with insults is to speak of them; nudity itself may be shown.
-_EXCEPTS_SEX = re2.compile(rf"(?i)\b(?:{_EXCEPTS}|may)\b")
+# What one "may" do with insults is to speak of them; nudity itself may be shown. And of whom it is
+# forbidden takes understanding, too.
+_EXCEPTS_SEX = re2.compile(
+    rf"(?i)\b(?:{_EXCEPTS}|may|minors?|child(?:ren)?|underage|teen\w*|celebrit\w*|"
+    r"public figures?)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class PicturePolicy:
 
     Attributes:
         sex: nudity or sexual content, among others. sex_excepted: a sentence about these allows
-            something, which takes understanding.
+            something, or is about some people only, which takes understanding.
         insults: insulting or obscene words, among others. insults_excepted: likewise.
         nothing_but_nudity: naked bodies alone, no words.
         nothing_but_sex: sexual content in pictures and words, alone.
@@ -78,7 +85,7 @@ def read_policy(policy: str | None) -> PicturePolicy:
     if policy is None or not policy.strip():
         return PicturePolicy(True, False, True, False, False, False)
     everything = _ABOUT_EVERYTHING.search(policy) is not None
-    sentences = _SENTENCE.split(_FORBIDS.sub(" ", policy))
+    sentences = _SENTENCE.split(_WHO_ONE_IS.sub(" ", _FORBIDS.sub(" ", policy)))
     about_sex = [sentence for sentence in sentences if _ABOUT_SEX.search(sentence)]
     about_insults = [sentence for sentence in sentences if _ABOUT_INSULTS.search(sentence)]
     words = set(_WORD.findall(policy.lower().replace("’", "'")))

@@ -9,9 +9,9 @@ from functools import lru_cache
 from weighbridge.core.suite import CATEGORIES, DECLINED, SuiteRequest
 from weighbridge.documents.passages import LEAST, passages
 from weighbridge.errors import Invalid
-from weighbridge.generation.attacks import Base
 from weighbridge.generation.dealing import shuffled
 from weighbridge.generation.gaps import GapQuestion, any_gap, gap_questions, names
+from weighbridge.generation.phrasing import Base
 from weighbridge.generation.replies import form, stands_in
 
 _MOST_GAPS = 2_000

@@ -8,10 +8,10 @@ from weighbridge.core.json import JsonObject
 from weighbridge.core.suite import SuiteRequest, WrittenPrompt
 from weighbridge.errors import Invalid
 from weighbridge.generation import accuracy
-from weighbridge.generation.attacks import REQUEST, Base, phrased
 from weighbridge.generation.dealing import ABOUT_POLICIES, Deck, Lane, chance, shuffled
 from weighbridge.generation.filling import filled, shortened
 from weighbridge.generation.novelty import most_alike
+from weighbridge.generation.phrasing import REQUEST, Base, phrased
 from weighbridge.generation.replies import form
 from weighbridge.suites.texts import FAMILIES, Policy, texts
 
@@ -120,7 +120,10 @@ class Bank:
         wanted = policy.text if policy is not None else self._request.instructions or ""
         places = most_alike(wanted, [f"{other.name}. {other.text}" for other in others])
         nearest = [self._requests(others[place]) for place in places[:_NEAREST_POLICIES]]
-        return [Base({REQUEST: text}) for text in _by_turns(*nearest)]
+        # What was chosen is what answers are held against, whatever the bank asks about.
+        chosen = policy is not None and bool(self._request.policies)
+        kept = {"policy": policy.slug} if policy is not None and chosen else {}
+        return [Base({REQUEST: text}, kept) for text in _by_turns(*nearest)]
 
     def _requests(self, policy: Policy) -> list[str]:
         request = self._request

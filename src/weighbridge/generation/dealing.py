@@ -4,10 +4,10 @@ policy and family of attack gets its share."""
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from weighbridge.core.suite import CATEGORIES, SuiteRequest
+from weighbridge.core.suite import CATEGORIES, PolicyChoice, SuiteRequest
 from weighbridge.suites.catalog import find_eval_type
 from weighbridge.suites.texts import FAMILIES, Policy, policy_of, texts
 
@@ -23,7 +23,7 @@ class Lane:
 
     Attributes:
         category: of questions about a ground truth.
-        policy: slug of a stock policy.
+        policy: slug of a policy of the deck.
         family: of attacks.
     """
 
@@ -39,8 +39,8 @@ class Deck:
         request: what the suite is about.
 
     Attributes:
-        policies: the stock policies that prompts are about; none where somebody's own policy, or
-            no policy, is what they are about.
+        policies: the policies that prompts are about, those that were chosen or stock ones; none
+            where the instructions, or no policy, is what they are about.
 
     Raises:
         Invalid: there is no such type, or there are no texts in that language.
@@ -80,8 +80,20 @@ def _policies(request: SuiteRequest) -> tuple[Policy, ...]:
     slugs = find_eval_type(request.kind).policies
     if request.kind not in ABOUT_POLICIES:
         return ()
+    if request.policies:
+        return tuple(_chosen(choice, request.language) for choice in request.policies)
     if request.instructions and request.instructions.strip():
         policy = policy_of(request.instructions, request.language)
         return () if policy is None else (policy,)
     known = [bank.policies[slug] for slug in slugs if slug in bank.policies]
     return tuple(shuffled(request, "policies", known))
+
+
+def _chosen(choice: PolicyChoice, language: str) -> Policy:
+    """A policy that was chosen. Somebody's own has topics and prompts where it is, in other words,
+    a stock one."""
+    if choice.text is None:
+        return texts(language).policies[choice.slug]
+    own = Policy(choice.slug, choice.slug, choice.text, language, (), (), (), ())
+    stock = policy_of(choice.text, language)
+    return own if stock is None else replace(stock, slug=own.slug, name=own.name, text=own.text)

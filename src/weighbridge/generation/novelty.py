@@ -1,7 +1,7 @@
 """How different texts are from each other.
 
 By the distance of their sentence vectors, where the package with the word table is installed;
-otherwise by the words that they share.
+otherwise by the letters that they share, three at a time.
 """
 
 import importlib
@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import fuzz, process
 
 from weighbridge.errors import Invalid
 from weighbridge.generation.replies import form
@@ -21,10 +20,11 @@ NEAR = 0.92
 SAME = 0.985
 """Likeness above which nothing but the spelling differs."""
 
-BY_VECTORS, BY_WORDS = "cosine of sentence vectors", "shared words"
+BY_VECTORS, BY_LETTERS = "cosine of sentence vectors", "cosine of counted trigrams"
 """How likeness was measured."""
 
 _BLOCK = 256
+_BUCKETS = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Spread:
 
     Attributes:
         median, nearest: 0 (equal) to 1 and more; None: there are fewer than two texts.
-        measure: `BY_VECTORS` or `BY_WORDS`.
+        measure: `BY_VECTORS` or `BY_LETTERS`.
     """
 
     median: float | None
@@ -48,35 +48,24 @@ class Likenesses:
         texts: any number.
 
     Attributes:
-        measure: `BY_VECTORS` or `BY_WORDS`.
+        measure: `BY_VECTORS` or `BY_LETTERS`.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._texts = [form(text) for text in texts]
-        self._vectors = _vectors(texts)
-        self.measure = BY_WORDS if self._vectors is None else BY_VECTORS
+        found = _vectors(texts)
+        self._vectors = _trigrams(texts) if found is None else found
+        self.measure = BY_LETTERS if found is None else BY_VECTORS
 
     def blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Rows of the table of all against all, some at a time: the number of the first row, and
         an array of shape (rows, texts)."""
-        for start in range(0, len(self._texts), _BLOCK):
-            yield start, self._rows(start, start + _BLOCK)
+        for start in range(0, len(self._vectors), _BLOCK):
+            yield start, self._vectors[start : start + _BLOCK] @ self._vectors.T
 
     def to_last(self) -> NDArray[np.float32]:
         """How alike the last text and each of the others are, in their order."""
-        return self._rows(len(self._texts) - 1, len(self._texts))[0, :-1]
-
-    def _rows(self, start: int, stop: int) -> NDArray[np.float32]:
-        if self._vectors is not None:
-            found: NDArray[np.float32] = self._vectors[start:stop] @ self._vectors.T
-            return found
-        alike = process.cdist(
-            self._texts[start:stop],
-            self._texts,
-            scorer=fuzz.token_sort_ratio,
-            dtype=np.float32,
-        )
-        return np.asarray(alike, dtype=np.float32) / np.float32(100)
+        found: NDArray[np.float32] = self._vectors[:-1] @ self._vectors[-1]
+        return found
 
 
 def nearest_before(texts: Sequence[str]) -> list[float]:
@@ -124,3 +113,14 @@ def _vectors(texts: Sequence[str]) -> NDArray[np.float32] | None:
     except (ImportError, Invalid):  # what they need is not installed
         return None
     return found
+
+
+def _trigrams(texts: Sequence[str]) -> NDArray[np.float32]:
+    """How often each three bytes in a row stand in each text, counted in buckets, length 1."""
+    rows = np.zeros((len(texts), _BUCKETS), dtype=np.float32)
+    for row, text in enumerate(texts):
+        letters = np.frombuffer(f" {form(text)} ".encode(), dtype=np.uint8).astype(np.int64)
+        codes = (letters[:-2] * 961 + letters[1:-1] * 31 + letters[2:]) % _BUCKETS
+        rows[row] = np.bincount(codes, minlength=_BUCKETS)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
+    return rows

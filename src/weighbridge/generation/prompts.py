@@ -62,10 +62,10 @@ def slots(request: SuiteRequest) -> list[JsonObject]:
         row: dict[str, str] = {}
         topic = None
         if lane.policy is not None:
-            known = topics[lane.policy]
-            topic = known[dealt[lane.policy] % len(known)]
-            dealt[lane.policy] += 1
-            row |= {"policy": lane.policy, "topic": topic}
+            row["policy"] = lane.policy
+            if known := topics[lane.policy]:
+                topic = row["topic"] = known[dealt[lane.policy] % len(known)]
+                dealt[lane.policy] += 1
         if lane.category is not None:
             row |= {"category": lane.category, "passage": passages[number]}
         if lane.family is not None:
@@ -250,11 +250,14 @@ class PromptChooser:
             f"{banked} of {self._request.wanted} prompts come out of the bank of prompts that is "
             "part of weighbridge; a generator model writes prompts for the AI at hand"
         )
-        if self._request.kind in ABOUT_POLICIES and not self._deck.policies:
-            note += (
-                ". The bank knows nothing of this policy, and asks about those of its own that are "
-                "most like it"
-            )
+        if self._request.kind in ABOUT_POLICIES:
+            unknown = [policy.slug for policy in self._deck.policies if not policy.topics]
+            which = ", ".join(unknown) or ("" if self._deck.policies else "this policy")
+            if which:
+                note += (
+                    f". The bank knows nothing of {which}, and asks about those policies of its "
+                    "own that are most like it"
+                )
         return note
 
 
@@ -297,8 +300,10 @@ def _fields(request: SuiteRequest, *, by_model: bool) -> tuple[str, ...]:
     """Fields of a reply, in the order in which they are to be written."""
     if request.kind == "accuracy":
         return ("prompt", "expected", "quote")
-    if by_model and not Deck(request).policies:
-        return ("topic", "prompt")
+    if by_model:
+        policies = Deck(request).policies
+        if not policies or not all(policy.topics for policy in policies):
+            return ("topic", "prompt")
     return ("prompt",)
 
 

@@ -1,18 +1,18 @@
 """What is said next in a conversation, by somebody who goes by what was answered."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.suite import SuiteRequest, WrittenPrompt
-from weighbridge.generation.dealing import chance
+from weighbridge.generation.dealing import Deck, chance
 from weighbridge.generation.filling import filled, shortened
 from weighbridge.generation.prompts import WRITTEN, problem_with
 from weighbridge.generation.replies import declines, form, read_object, text_of
 from weighbridge.generation.writing import asking, handing_in, policy_line, put, wordings, written
-from weighbridge.suites.texts import texts
+from weighbridge.suites.texts import Policy, texts
 
 THREAD, BANKED = "thread", "banked"
 """Columns: the conversation, and what the bank would say next."""
@@ -61,7 +61,9 @@ def turn_slots(
     Raises:
         Invalid: there are no texts in that language.
     """
-    return [_slot(request, thread, by_model=by_model) for thread in threads]
+    policies = {**texts(request.language).policies}
+    policies |= {policy.slug: policy for policy in Deck(request).policies}
+    return [_slot(request, thread, policies, by_model=by_model) for thread in threads]
 
 
 def turn_evaluation(
@@ -96,7 +98,9 @@ def read_turn(slot: JsonObject, reply: str | None) -> WrittenPrompt:
     return WrittenPrompt(text, None, {**known, "source": "model"})
 
 
-def _slot(request: SuiteRequest, thread: Thread, *, by_model: bool) -> JsonObject:
+def _slot(
+    request: SuiteRequest, thread: Thread, policies: Mapping[str, Policy], *, by_model: bool
+) -> JsonObject:
     last = thread.exchanges[-1]
     refused = last.refused or declines(last.answer)
     banked = _banked(request, thread, refused=refused)
@@ -110,7 +114,7 @@ def _slot(request: SuiteRequest, thread: Thread, *, by_model: bool) -> JsonObjec
     }
     if not by_model:
         return {**slot, WRITTEN: written(prompt=banked)}
-    policy = texts(request.language).policies.get(str(thread.about.get("policy")))
+    policy = policies.get(str(thread.about.get("policy")))
     lines = (
         wordings()["stances"]["refused" if refused else "answered"],
         policy_line(request, policy),

@@ -14,7 +14,13 @@ import orjson
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.prompt import as_text
-from weighbridge.core.suite import DECLINED, LANGUAGES, PromptExample, SuiteRequest
+from weighbridge.core.suite import (
+    DECLINED,
+    LANGUAGES,
+    PolicyChoice,
+    PromptExample,
+    SuiteRequest,
+)
 from weighbridge.generation.dealing import ABOUT_POLICIES, Lane
 from weighbridge.generation.filling import shortened
 from weighbridge.scorers.judging.fence import nonce_for
@@ -137,16 +143,20 @@ def task(
         attack = {"name": family, "how": known["families"][lane.family]}
         lines.append(put(parts["family"], attack))
     else:
-        lines.append(put(parts["manner"], {"voice": manner[0], "manner": manner[1]}))
+        lines.append(put(parts["manner"], {"manner": manner[1]}))
+    lines.append(put(parts["voice"], {"voice": manner[0]}))
     lines.append(put(parts["number"], {"number": str(place[0]), "count": str(place[1])}))
     return "\n".join(f"- {line.strip()}" for line in lines if line)
 
 
 def policy_line(request: SuiteRequest, policy: Policy | None) -> str:
-    """What says which stock policy it is about; "" where the request itself says it, or there is
-    none."""
+    """What says which policy of several it is about; "" where the request itself says it, or there
+    is none. Somebody's own is among the material, and only its number is told."""
     if policy is None or (request.instructions and request.instructions.strip()):
         return ""
+    for number, choice in enumerate(_own_policies(request), start=1):
+        if choice.slug == policy.slug:
+            return put(wordings()["parts"]["own_policy"], {"number": str(number)})
     return put(wordings()["parts"]["policy"], {"name": policy.name, "text": policy.text})
 
 
@@ -178,9 +188,11 @@ def _material(request: SuiteRequest) -> dict[str, str]:
         {"name": agent.name, "system_prompt": agent.system_prompt, "tools": agent.tools}
         for agent in request.agents
     ]
+    policies = [{"name": it.slug, "text": it.text} for it in _own_policies(request)]
     found = {
         "ai": request.ai_description,
         told: request.instructions or "",
+        "policies": json.dumps(policies, ensure_ascii=False) if policies else "",
         "agents": json.dumps(agents, ensure_ascii=False) if agents else "",
         "wishes": request.wishes or "",
         "good": _examples(request.examples, wanted=True),
@@ -191,6 +203,10 @@ def _material(request: SuiteRequest) -> dict[str, str]:
         for name, text in found.items()
         if text.strip()
     }
+
+
+def _own_policies(request: SuiteRequest) -> list[PolicyChoice]:
+    return [choice for choice in request.policies if choice.text is not None]
 
 
 def _examples(examples: Sequence[PromptExample], *, wanted: bool) -> str:

@@ -36,9 +36,10 @@ Kind: TypeAlias = Literal[
     "safety", "accuracy", "jailbreak", "image_safety", "agent", "over_refusal"
 ]
 
-COLUMNS = ("prompt", "category", "refused", "passage", "expected", "conversation")
-"""What is read of a case, where there is such a column."""
+COLUMNS = ("prompt", "category", "refused", "passage", "expected", "conversation", "policy")
+"""What is read of a case, where there is such a column; `policy` only where a column is named."""
 
+_POLICY = "policy"
 _MOST_QUOTED = 300
 _SHOWN = ("category", "passage", "conversation")
 _NOTHING_KNOWN = Ungraded("there is neither a passage nor an expected answer to go by")
@@ -75,7 +76,9 @@ class Conduct:
         examples: answers that people have judged, for the judge to go by, each `{prompt, answer,
             passed, explanation}`.
         model: who judges; unset: the evaluation's `judge`.
-        columns: what is read → column of the data, where they have different names.
+        columns: what is read → column of the data, where they have different names. A column
+            that is named for `policy` has the policy that a case is about, in words; where it is
+            empty, `policy` counts.
         temperature: sent to the judge; null: not sent.
         max_tokens: the longest reply of the judge; null: not sent.
         params: more parameters, sent to the judge as they are.
@@ -130,7 +133,9 @@ class Conduct:
         rubric = rubric_named(self._rubric_names[0])
         return tuple(
             ReadyRubric(rubric, self._manner, {}, stand_in)
-            for stand_in in without_model.stand_ins_for(self.kind, self.policy)
+            for stand_in in without_model.stand_ins_for(
+                self.kind, self.policy, by_case=_POLICY in (self.columns or {})
+            )
         )
 
     @property
@@ -162,6 +167,7 @@ class Conduct:
             texts = {PROMPT: shown[PROMPT], ANSWER: text}
             said = await self._without_model(
                 texts,
+                shown[_POLICY] or None,
                 await self._bytes_of(answer, panel),
                 expected,
                 declining_is_right=declining_is_right,
@@ -194,6 +200,7 @@ class Conduct:
     async def _without_model(
         self,
         texts: Mapping[str, str],
+        policy: str | None,
         pictures: Sequence[tuple[bytes, str]] | Ungraded,
         expected: Sequence[str],
         *,
@@ -205,17 +212,16 @@ class Conduct:
         if pictures:
             if self.kind not in {"safety", "image_safety"}:
                 return UNSEEN
-            return await without_model.look_at(pictures, self.policy)
+            return await without_model.look_at(pictures, policy)
         if self.kind == "over_refusal":
-            return await without_model.HELPS.verdict(texts, without_model.SCORES)
+            return await without_model.judge_help(texts)
         if self.kind == "accuracy":
             return await without_model.judge_accuracy(
                 texts, expected, declining_is_right=declining_is_right
             )
         if self.kind == "agent":
             return await without_model.judge_trace(texts, is_trace=is_trace)
-        policy = self.policy if self.kind == "safety" else None
-        return await without_model.judge_safety(texts, policy)
+        return await without_model.judge_safety(texts, policy if self.kind == "safety" else None)
 
     async def _bytes_of(
         self, answer: Answer, panel: Panel
@@ -256,11 +262,12 @@ class Conduct:
 
     def _shown(self, case: Case, panel: Panel, expected: Sequence[str]) -> dict[str, str]:
         prompt = self._value(PROMPT, case)
+        policy = self._value(_POLICY, case) if _POLICY in (self.columns or {}) else None
         found = {name: as_text(self._value(name, case)) for name in _SHOWN}
         return {
             **found,
             PROMPT: transcript(panel.conversation) if prompt is None else as_text(prompt),
-            "policy": self.policy or "",
+            _POLICY: (self.policy or "") if is_missing(policy) else as_text(policy),
             "ai": self.ai or "",
             "expected": expected[0] if len(expected) == 1 else "\nor: ".join(expected),
         }

@@ -1,13 +1,13 @@
 """From a suite and what was answered to it to what the judge is shown."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from rapidfuzz import fuzz, process
 
 from weighbridge.core.json import Json, JsonObject
-from weighbridge.core.suite import Agent, Given, Prompt, Scoring, Suite
+from weighbridge.core.suite import Agent, Given, PolicyChoice, Prompt, Scoring, SuiteRequest
 from weighbridge.documents.passages import passages
 from weighbridge.suites.catalog import find_eval_type
 from weighbridge.suites.texts import texts
@@ -17,17 +17,24 @@ _PASSAGES = 3
 answer stands."""
 
 _MOST_POLICY = 60_000
+_POLICY_COLUMN = "policy_text"
 
 
-def conduct_of(suite: Suite, scoring: Scoring) -> JsonObject:
-    """The options of the scorer that judges answers to a suite."""
-    request = suite.request
+def conduct_of(request: SuiteRequest, scoring: Scoring | None = None) -> JsonObject:
+    """The options of the scorer that judges answers to a suite.
+
+    Args:
+        request: of the suite.
+        scoring: None: the answers belong to none.
+    """
     options: JsonObject = {
         "kind": request.kind,
-        "policy": _policy(suite),
-        "ai": scoring.ai_description or request.ai_description,
+        "policy": _policy(request),
+        "ai": (scoring and scoring.ai_description) or request.ai_description,
     }
-    if scoring.examples:
+    if policies_of(request):
+        options["columns"] = {"policy": _POLICY_COLUMN}
+    if scoring is not None and scoring.examples:
         options["examples"] = [
             {
                 "prompt": it.prompt,
@@ -40,32 +47,65 @@ def conduct_of(suite: Suite, scoring: Scoring) -> JsonObject:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def row_of(
-    prompt: Prompt, given: Given, truth: str | None, conversation: str | None
-) -> dict[str, Json]:
-    """An answer as a case.
+def policies_of(request: SuiteRequest) -> dict[str, str]:
+    """The policies that prompts of a suite may each be about, in words, by slug; none where all
+    answers are held against the same, or against none."""
+    kind = find_eval_type(request.kind)
+    if not kind.policies or request.kind == "over_refusal" or request.instructions:
+        return {}
+    bank = texts(request.language).policies
+    chosen = request.policies or tuple(PolicyChoice(slug) for slug in kind.policies)
+    return {
+        it.slug: it.text or f"{bank[it.slug].name}: {bank[it.slug].text}"
+        for it in chosen
+        if it.text or it.slug in bank
+    }
+
+
+def case_of(prompt: Prompt, truth: str | None, policies: Mapping[str, str]) -> dict[str, Json]:
+    """What the judge of an answer goes by, and what its report tells apart.
 
     Args:
         truth: what an answer is held against, or None.
-        conversation: the turns before, or None.
+        policies: as `policies_of` gives them.
     """
     about = prompt.about
     passage = about.get("passage")
     if passage is None and truth is not None:
         passage = _nearest(truth, prompt.content)
-    text = given.text if given.text is not None else "" if given.refused or given.file_id else None
+    policy = _text(about.get("policy"))
     return {
         "prompt_id": prompt.id,
         "prompt": prompt.content,
-        "answer": text,
-        "media": [given.file_id] if given.file_id is not None else None,
-        "refused": given.refused,
         "category": prompt.category,
-        "policy": _text(about.get("policy")),
+        "policy": policy,
         "family": _text(about.get("family")),
         "topic": _text(about.get("topic")),
         "passage": passage,
         "expected": _text(about.get("expected")),
+        _POLICY_COLUMN: policies.get(policy or ""),
+    }
+
+
+def row_of(
+    prompt: Prompt,
+    given: Given,
+    truth: str | None,
+    policies: Mapping[str, str],
+    conversation: str | None,
+) -> dict[str, Json]:
+    """An answer as a case.
+
+    Args:
+        truth, policies: as for `case_of`.
+        conversation: the turns before, or None.
+    """
+    text = given.text if given.text is not None else "" if given.refused or given.file_id else None
+    return {
+        **case_of(prompt, truth, policies),
+        "answer": text,
+        "media": [given.file_id] if given.file_id is not None else None,
+        "refused": given.refused,
         "conversation": conversation,
         "turn": prompt.turn,
     }
@@ -84,19 +124,13 @@ def agents_text(agents: Sequence[Agent]) -> str:
     return "\n\n".join(parts)
 
 
-def _policy(suite: Suite) -> str | None:
+def _policy(request: SuiteRequest) -> str | None:
     """What answers have to keep to."""
-    request = suite.request
     if request.agents:
         return agents_text(request.agents)
     if request.instructions:
         return request.instructions
-    slugs = find_eval_type(request.kind).policies
-    if request.kind == "over_refusal" or not slugs:
-        return None
-    bank = texts(request.language).policies
-    stock = [f"{bank[slug].name}: {bank[slug].text}" for slug in slugs if slug in bank]
-    return "\n\n".join(stock)[:_MOST_POLICY] or None
+    return "\n\n".join(policies_of(request).values())[:_MOST_POLICY] or None
 
 
 @lru_cache(maxsize=8)

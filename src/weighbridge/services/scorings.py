@@ -45,7 +45,7 @@ from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.services.authors import author_of
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.evaluations import Evaluations
-from weighbridge.services.judging_suites import conduct_of, row_of
+from weighbridge.services.judging_suites import conduct_of, policies_of, row_of
 from weighbridge.services.pass_rates import KEY, PASSED, pass_rates
 from weighbridge.services.reviews import Judgement, Reviews
 from weighbridge.services.runs import Runs
@@ -284,14 +284,13 @@ class Scorings:
     async def scored(
         self, caller: Caller, scoring: Scoring, found: Sequence[Response]
     ) -> builtins.list[ScoredResponse]:
-        """Responses with what counts about them."""
+        """Responses as they are by now, with what counts about them, in the same order."""
         async with self._store.begin() as connection:
             again = await scorings.find_responses(
                 connection, scoring.id, [it.prompt_id for it in found]
             )
-            return await self._scored(
-                connection, caller.workspace_id, scoring, list(again.values())
-            )
+            ordered = [again[it.prompt_id] for it in found if it.prompt_id in again]
+            return await self._scored(connection, caller.workspace_id, scoring, ordered)
 
     async def stream(
         self, caller: Caller, scoring: Scoring
@@ -543,11 +542,13 @@ class Scorings:
         """The evaluation that judges answers."""
 
         def rows() -> builtins.list[dict[str, Any]]:
+            policies = policies_of(suite.request)
             return [
                 row_of(
                     work.prompts[it.prompt_id],
                     it,
                     truth,
+                    policies,
                     conversation=_conversation(work, it),
                 )
                 for it in judged
@@ -564,7 +565,7 @@ class Scorings:
             "model": " ".join(who.split())[:100],
             "answers": {"column": "answer", "files": "media"},
             "prompt": "{prompt}",
-            "scorers": [{"as": KEY, "conduct": conduct_of(suite, scoring)}],
+            "scorers": [{"as": KEY, "conduct": conduct_of(suite.request, scoring)}],
             "concurrency": _CONCURRENCY,
             "metadata": {"scoring": scoring.id, "suite": suite.id, "kind": suite.request.kind},
         }

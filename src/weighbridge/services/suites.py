@@ -26,10 +26,11 @@ from weighbridge.core.suite import (
 )
 from weighbridge.errors import Conflict, FieldProblem, Invalid, InvalidFields, NotFound
 from weighbridge.generation import prompts as writing
+from weighbridge.generation.dealing import ABOUT_POLICIES
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.services.authors import author_of
-from weighbridge.services.evaluations import Evaluations
+from weighbridge.services.evaluations import Evaluations, Owner
 from weighbridge.services.runs import Runs
 from weighbridge.spec import parse_spec
 from weighbridge.store import suites
@@ -48,6 +49,8 @@ _LONGEST = {
 }
 _LONGEST_PROMPT = 100_000
 _MOST_EXAMPLES = 100
+_MOST_POLICIES = 100
+_LONGEST_SLUG = 64
 _OVER = {RunState.FAILED, RunState.CANCELLED}
 
 
@@ -78,9 +81,13 @@ class Suites:
         self._runs = runs
         self._catalog = catalog
 
-    def generator(self, *, sandbox: bool) -> str | None:
-        """The model that writes; None: there is none that can, and the bank serves."""
-        name = self._catalog.defaults.generator
+    def generator(self, *, sandbox: bool, wanted: str | None = None) -> str | None:
+        """The model that writes; None: there is none that can, and the bank serves.
+
+        Args:
+            wanted: its name (`embedded`: the bank); None: the default.
+        """
+        name = wanted or self._catalog.defaults.generator
         return None if sandbox or name in {None, RESERVED_NAME} else name
 
     async def create(
@@ -90,6 +97,8 @@ class Suites:
         *,
         name: str | None = None,
         asked: JsonObject | None = None,
+        generator: str | None = None,
+        owner: Owner | None = None,
     ) -> Suite:
         """Have a suite written. Where no model can write, the bank of prompts serves, and the suite
         is ready at once.
@@ -97,19 +106,19 @@ class Suites:
         Args:
             name: None: says what kind of suite it is.
             asked: the request in the caller's own words.
+            generator: the model that writes (`embedded`: the bank); None: the default.
+            owner: who executes the run in which a model writes, when it is not the queue.
 
         Raises:
             Forbidden: the caller may not write.
             InvalidFields: something is wrong with the request; nothing was paid.
         """
         caller.must_be(Role.WRITER)
-        problems = _check(request)
-        if problems:
-            raise InvalidFields(problems)
-        generator = self.generator(sandbox=request.sandbox)
+        self.check(request)
+        writer = self.generator(sandbox=request.sandbox, wanted=generator)
         suite_id = new_id("suite")
         title = _checked_name(name) if name else _name_of(request)
-        by_model = generator is not None
+        by_model = writer is not None
         slots = await asyncio.to_thread(_slots, request, by_model)
         truth = await self._keep_truth(request.ground_truth)
         moment = now()
@@ -138,10 +147,21 @@ class Suites:
         async def keep(connection: AsyncConnection, evaluation_id: str) -> None:
             await suites.add_suite(connection, replace(made, evaluation_id=evaluation_id), truth)
 
-        spec = writing.evaluation(f"prompts of {title}"[:200], slots, generator, request)
+        spec = writing.evaluation(f"prompts of {title}"[:200], slots, writer, request)
         spec = {**spec, "metadata": {"suite": suite_id}}
-        started = await self._evaluations.start(caller, parse_spec(spec), along=keep)
+        started = await self._evaluations.start(caller, parse_spec(spec), owner=owner, along=keep)
         return replace(made, evaluation_id=started.evaluation.id)
+
+    @staticmethod
+    def check(request: SuiteRequest) -> None:
+        """Refuse a request that no suite can be written for.
+
+        Raises:
+            InvalidFields: what is wrong with it, by the names of its fields.
+        """
+        problems = _check(request)
+        if problems:
+            raise InvalidFields(problems)
 
     async def get(self, caller: Caller, suite_id: str) -> Suite:
         """One suite.
@@ -368,6 +388,45 @@ def _check(request: SuiteRequest, changed: set[str] | None = None) -> builtins.l
         message = f"{len(request.examples)} examples; {_MOST_EXAMPLES} are the most"
         problems.append(FieldProblem("examples", message))
     problems += _check_kind(request, changed)
+    problems += _check_policies(request)
+    return problems
+
+
+def _check_policies(request: SuiteRequest) -> builtins.list[FieldProblem]:
+    """What is wrong with the policies that were chosen."""
+    if not request.policies:
+        return []
+    if request.kind not in ABOUT_POLICIES:
+        about = ", ".join(sorted(ABOUT_POLICIES))
+        message = f"an eval of the type {request.kind} is not about policies (these are: {about})"
+        return [FieldProblem("policies", message)]
+    if (request.instructions or "").strip():
+        return [FieldProblem("policies", "give either instructions or policies, not both")]
+    if len(request.policies) > _MOST_POLICIES:
+        message = f"{len(request.policies)} policies; {_MOST_POLICIES} are the most"
+        return [FieldProblem("policies", message)]
+    problems = []
+    known = find_eval_type(request.kind).policies
+    named = [it.slug for it in request.policies]
+    for n, it in enumerate(request.policies):
+        message = None
+        if it.text is None and it.slug not in known:
+            hint = did_you_mean(it.slug, known)
+            message = (
+                f"there is no stock policy `{it.slug[:80]}`{hint} (stock policies: "
+                f"{', '.join(known)})"
+            )
+        elif it.text is not None and not it.text.strip():
+            message = "a policy is needed in words"
+        elif it.text is not None and len(it.text) > _LONGEST["instructions"]:
+            longest = _LONGEST["instructions"]
+            message = f"{len(it.text):,} characters; {longest:,} are the most"
+        elif not (1 <= len(it.slug) <= _LONGEST_SLUG and it.slug.isprintable()):
+            message = f"what a policy is called has 1 to {_LONGEST_SLUG} printable characters"
+        elif it.slug in named[:n]:
+            message = f"`{it.slug}` is there twice"
+        if message is not None:
+            problems.append(FieldProblem(f"policies.{n}", message))
     return problems
 
 

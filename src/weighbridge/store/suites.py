@@ -11,6 +11,7 @@ from weighbridge.core.ids import new_id
 from weighbridge.core.json import JsonObject
 from weighbridge.core.suite import (
     Agent,
+    PolicyChoice,
     Prompt,
     PromptExample,
     Suite,
@@ -336,6 +337,7 @@ def _request(kept: Mapping[str, Any]) -> SuiteRequest:
     made = SuiteRequest(**kept)
     return replace(
         made,
+        policies=tuple(PolicyChoice(**it) for it in kept.get("policies", ())),
         agents=tuple(Agent(**it) for it in kept["agents"]),
         examples=tuple(PromptExample(**it) for it in kept["examples"]),
     )

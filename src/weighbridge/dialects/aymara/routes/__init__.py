@@ -9,13 +9,14 @@ from weighbridge.dialects.aymara.routes import (
     eval_runs,
     eval_types,
     evals,
+    files,
     health,
     reports,
 )
 from weighbridge.dialects.shared import BodyLimit, LastResort
 from weighbridge.wiring import Services
 
-PARTS = (evals, eval_runs, eval_types, reports, analysis)
+PARTS = (evals, eval_runs, eval_types, reports, analysis, files)
 _FORM_BYTES = 1 << 20  # what a form may have beside its file
 
 

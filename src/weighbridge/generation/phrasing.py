@@ -54,7 +54,7 @@ def phrased(
     if not bases or not count:
         return
     for depth in range(min(_DEEPEST, len(framings)) + 1):
-        frames = list(itertools.permutations(framings, depth))
+        frames = list(itertools.combinations(framings, depth))
         chance.shuffle(frames)
         for turn in range(count * len(frames)):
             for place, base in enumerate(bases):
