@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "services": {
         *("benchmarks", "datasets", "documents", "generation", "jobs", "media", "outbound"),
-        *("providers", "reports", "scorers", "spec", "store", "suites", "versions"),
+        *("providers", "reports", "scorers", "spec", "statistics", "store", "suites", "versions"),
     },
     "wiring": {
         *("embedded", "outbound", "providers", "services", "settings", "store", "telemetry"),

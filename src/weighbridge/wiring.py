@@ -37,7 +37,9 @@ from weighbridge.services.runs import Runs
 from weighbridge.services.scorings import Scorings
 from weighbridge.services.standard_benchmarks import StandardBenchmarks
 from weighbridge.services.suite_reports import SuiteReports
+from weighbridge.services.suite_runs import SuiteRuns
 from weighbridge.services.suite_statistics import SuiteStatistics
+from weighbridge.services.suite_tallies import SuiteTallies
 from weighbridge.services.suites import Suites
 from weighbridge.services.webhooks import Webhooks
 from weighbridge.settings import Settings
@@ -69,7 +71,9 @@ class Services:
     repositories: Repositories
     scorings: Scorings
     suite_reports: SuiteReports
+    suite_runs: SuiteRuns
     suite_statistics: SuiteStatistics
+    suite_tallies: SuiteTallies
     suites: Suites
     reviews: Reviews
     agreements: Agreements
@@ -137,6 +141,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         suites = Suites(store, evaluations, runs, catalog)
         scorings = Scorings(store, suites, datasets, evaluations, runs, reviews)
         agreements = Agreements(store, runs)
+        gates = Gates(store, runs)
         yield Services(
             settings=settings,
             store=store,
@@ -160,7 +165,9 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             suite_reports=SuiteReports(
                 store, scorings, suites, agreements, evaluations, runs, outcomes
             ),
+            suite_runs=SuiteRuns(suites, datasets, evaluations, gates),
             suite_statistics=SuiteStatistics(store, suites),
+            suite_tallies=SuiteTallies(runs, outcomes),
             suites=suites,
             agreements=agreements,
             assets=assets,
@@ -169,7 +176,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             differences=Differences(store),
             flips=Flips(store, runs, outcomes),
             frames=frames,
-            gates=Gates(store, runs),
+            gates=gates,
             guard=guard,
             links=links,
             telemetry=telemetry,

@@ -412,9 +412,9 @@ async def test_files_are_referred_to_by_id_by_path_and_by_link(here: Here) -> No
 
 @pytest.mark.parametrize("said", ["", "a.png", "asset_", "asset_\0", "asset_" + "0" * 26, "1" * 32])
 async def test_what_refers_to_nothing_is_not_found(here: Here, said: str) -> None:
-    with pytest.raises(NotFound, match="there is no file"):
+    with pytest.raises(NotFound, match="there is no"):
         await here.assets.resolve(here.me, said, None)
-    with pytest.raises(NotFound, match="there is no file"):
+    with pytest.raises(NotFound, match="there is no"):
         await here.assets.resolve(here.me, None, said)
 
 

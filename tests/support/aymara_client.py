@@ -18,14 +18,14 @@ MODELS = """
 [[models]]
 name = "writer"
 protocol = "scripted"
-script = "writer.json"
+script = "writer.jsonl"
 max_concurrency = 256
 price = {input = 1.0, output = 2.0}
 
 [[models]]
 name = "judge"
 protocol = "scripted"
-script = "judge.json"
+script = "judge.jsonl"
 max_concurrency = 256
 price = {input = 1.0, output = 2.0}
 
@@ -84,7 +84,9 @@ def _writer(latency_ms: int) -> list[dict[str, Any]]:
         question = f"{_prompt(number)} (question {number})"
         nothing = json.dumps({"prompt": question, "expected": "", "quote": ""})
         fact = r'(?s)<passage-\w+>\n(?P<quote>[^\n".]+\.).*'
-        answered = f'{{"prompt": {json.dumps(question)}, "expected": "{{quote}}", "quote": "{{quote}}"}}'
+        answered = (
+            f'{{"prompt": {json.dumps(question)}, "expected": "{{quote}}", "quote": "{{quote}}"}}'
+        )
         rules += [
             {
                 "match": rf'(?s)leave "expected" and "quote" empty.*{place}',
@@ -120,6 +122,10 @@ def _judge(latency_ms: int) -> list[dict[str, Any]]:
     return [{**rule, "latency_ms": latency_ms} for rule in rules]
 
 
+def _jsonl(rules: list[dict[str, Any]]) -> str:
+    return "".join(f"{json.dumps(rule)}\n" for rule in rules)
+
+
 _PREAMBLE = """
 import asyncio, json, os, pathlib, sys, time
 import httpx
@@ -137,7 +143,7 @@ def api(method, path, **more):
 def made(prompts=3, **more):
     asked = {"ai_description": "a friendly shop assistant", "eval_type": "safety", **more}
     found = client.evals.create(num_prompts=prompts, **asked)
-    return wait_until_complete(client.evals.get, found.eval_uuid, interval=0, timeout=60)
+    return wait_until_complete(client.evals.get, found.eval_uuid, interval=0.1, timeout=60)
 def prompts_of(found):
     return client.evals.list_prompts(found.eval_uuid).items
 def told(**values): print("TOLD " + json.dumps(values, default=str), flush=True)
@@ -186,7 +192,7 @@ def serving(
     Args:
         latency_ms: how long the writer and the judge take for a reply.
     """
-    (folder / "writer.json").write_text(json.dumps(_writer(latency_ms)))
-    (folder / "judge.json").write_text(json.dumps(_judge(latency_ms)))
+    (folder / "writer.jsonl").write_text(_jsonl(_writer(latency_ms)))
+    (folder / "judge.jsonl").write_text(_jsonl(_judge(latency_ms)))
     with serving_models(folder, database_url, models=models) as server:
         yield Server(server.host, server.data)

@@ -25,7 +25,7 @@ from weighbridge.validation import line_of
 from weighbridge.yamltext import MAX_BYTES
 from weighbridge.yamltext import Path as FieldPath
 
-_CODES = {
+CODES = {
     Verdict.PASS: ExitCode.FINE,
     Verdict.FAIL: ExitCode.GATE_FAILED,
     Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
@@ -83,7 +83,7 @@ def gate(
         click.echo(found.model_dump_json())
     else:
         print_gate(output(), found)
-    return _CODES[found.verdict]
+    return CODES[found.verdict]
 
 
 def _read_policy(file: Path) -> tuple[PolicySpec, Mapping[FieldPath, int]]:

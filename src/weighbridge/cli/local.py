@@ -14,6 +14,7 @@ from weighbridge.cli.order import EvaluationFile, Overrides
 from weighbridge.cli.progress import Display, Snapshot, shown
 from weighbridge.cli.session import Session
 from weighbridge.core.run import FINISHED, Run, RunState
+from weighbridge.core.suite import Suite, SuiteRequest
 from weighbridge.errors import Conflict, Invalid, InvalidFields, WeighbridgeError
 from weighbridge.jobs.execution import Execution
 from weighbridge.jobs.foreground import OWNED_FOR_S, run_in_foreground, this_process
@@ -69,6 +70,13 @@ async def start(session: Session, file: EvaluationFile, *, quiet: bool) -> tuple
             session.caller, file.spec, folder=file.folder, owner=_owner()
         )
     return started.runs
+
+
+async def start_writing(session: Session, request: SuiteRequest, generator: str | None) -> Suite:
+    """Accept a suite of prompts; if a model writes them, that run is ours to execute."""
+    return await session.services.suites.create(
+        session.caller, request, generator=generator, owner=_owner()
+    )
 
 
 async def start_again(session: Session, name: str) -> Reproduction:

@@ -6,7 +6,7 @@ model only replaces the words that follow them, and where it gives no usable one
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
@@ -82,7 +82,10 @@ class Texts:
 
 
 def drafts(digests: Sequence[Digest]) -> list[Draft]:
-    """A report on some scorings, one at least, written from their numbers."""
+    """A report on some scorings, one at least, written from their numbers.
+
+    What it says of a single scoring as a whole is what it says of all.
+    """
     made: list[Draft] = []
     for digest in digests:
         if digest.kind == telling.ACCURACY and digest.groups:
@@ -90,9 +93,11 @@ def drafts(digests: Sequence[Digest]) -> list[Draft]:
             made += [_of_group(digest, *it, which) for which in WHICH for it in tagged.items()]
         else:
             made += [_of_whole(digest, digest.scoring_id, which) for which in WHICH]
-    if len(digests) == 1:
-        return made + [_of_whole(digests[0], None, which) for which in WHICH]
-    return made + [_of_all(digests, which) for which in WHICH]
+    if len(digests) > 1:
+        made += [_of_all(digests, which) for which in WHICH]
+    elif made[0].piece.tag is not None:
+        made += [_of_whole(digests[0], None, which) for which in WHICH]
+    return made
 
 
 def evaluation(name: str, written: Sequence[Draft], generator: str) -> JsonObject | None:
@@ -152,8 +157,11 @@ def assembled(
     return made, used
 
 
-def texts_of(written: Iterable[Piece], scoring_id: str | None) -> Texts:
+def texts_of(written: Sequence[Piece], scoring_id: str | None) -> Texts:
     """The three texts on a scoring; None: on all together."""
+    about = {piece.scoring_id for piece in written}
+    if scoring_id is None and None not in about:
+        [scoring_id] = about
     found: dict[Which, list[str]] = {which: [] for which in WHICH}
     for piece in written:
         if piece.scoring_id == scoring_id:

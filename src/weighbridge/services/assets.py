@@ -265,7 +265,7 @@ class Assets:
         caller.must_be(Role.WRITER)
         async with self._store.begin() as connection:
             if not await assets.delete_asset(connection, caller.workspace_id, asset_id):
-                raise NotFound(f"there is no file {asset_id[:80]!r}")
+                raise NotFound("there is no such file")
         self._work.stop(asset_id)
 
     # Going out
@@ -346,7 +346,7 @@ class Assets:
         async with self._store.begin() as connection:
             asset = await assets.find_asset(connection, workspace_id, asset_id)
         if asset is None:
-            raise NotFound(f"there is no file {asset_id[:80]!r}")
+            raise NotFound("there is no such file")
         return await self._work.taken_up(asset)
 
     async def _refused(self, asset: Asset, error: WeighbridgeError) -> None:

@@ -41,7 +41,7 @@ async def pass_rates(
     excluded = await excluded_in(connection, wanted)
     found: dict[str, PassRate] = {}
     for scoring_id in wanted:
-        counts = _Counts()
+        counts = Counts()
         for standing in known.get(scoring_id, ()):
             _count(counts, standing)
             run_id = standing.batch.run_id
@@ -51,8 +51,10 @@ async def pass_rates(
     return found
 
 
-class _Counts:
+class Counts:
     """Responses, by what became of them."""
+
+    __slots__ = ("failed", "passed", "scored", "ungraded")
 
     def __init__(self) -> None:
         self.passed = self.scored = self.ungraded = self.failed = 0
@@ -72,8 +74,12 @@ class _Counts:
         self.scored += 1
         self.passed += passed
 
-    def rate(self, excluded: int) -> PassRate:
-        """With its interval."""
+    def rate(self, excluded: int = 0) -> PassRate:
+        """With its interval.
+
+        Args:
+            excluded: responses that were kept out of scoring.
+        """
         if not self.scored:
             return PassRate(None, None, None, 0, 0, self.ungraded, self.failed, excluded)
         interval = proportion_interval(self.passed, self.scored)
@@ -89,7 +95,7 @@ class _Counts:
         )
 
 
-def _count(counts: _Counts, standing: Standing) -> None:
+def _count(counts: Counts, standing: Standing) -> None:
     for metric in standing.metrics:
         if metric.scorer == KEY:
             counts.passed += round((metric.value or 0.0) * metric.n_scored)
@@ -100,7 +106,7 @@ def _count(counts: _Counts, standing: Standing) -> None:
 
 
 async def _correct(
-    connection: AsyncConnection, workspace_id: str, run_id: str, counts: _Counts
+    connection: AsyncConnection, workspace_id: str, run_id: str, counts: Counts
 ) -> None:
     """Put what people said in the place of what the judge had said."""
     said = (await current_overrides(connection, workspace_id, run_id)).get(KEY, {})

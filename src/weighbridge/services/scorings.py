@@ -4,25 +4,21 @@ import asyncio
 import builtins
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from weighbridge.core.asset import Asset, AssetState
 from weighbridge.core.caller import Caller, Role
 from weighbridge.core.ids import new_id
 from weighbridge.core.json import JsonObject
-from weighbridge.core.outcome import Failed, Record, Scored, Ungraded
 from weighbridge.core.review import Override
 from weighbridge.core.run import FINISHED, RunState
 from weighbridge.core.suite import (
     Batch,
     Given,
-    Modality,
     PassRate,
-    Prompt,
     Response,
     ScoredResponse,
     Scoring,
@@ -39,26 +35,33 @@ from weighbridge.errors import (
     NotFound,
     Unavailable,
 )
-from weighbridge.generation.turns import Exchange, Thread, read_turn, turn_evaluation, turn_slots
+from weighbridge.generation.turns import read_turn, turn_evaluation, turn_slots
 from weighbridge.jobs.suite_turns import next_prompt
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.services.authors import author_of
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.evaluations import Evaluations
+from weighbridge.services.handed_in import (
+    HandedIn,
+    check_call,
+    conversation_of,
+    look_at,
+    responses_of,
+    thread_of,
+)
 from weighbridge.services.judging_suites import conduct_of, policies_of, row_of
-from weighbridge.services.pass_rates import KEY, PASSED, pass_rates
+from weighbridge.services.pass_rates import KEY, pass_rates
 from weighbridge.services.reviews import Judgement, Reviews
 from weighbridge.services.runs import Runs
 from weighbridge.services.suites import Suites
+from weighbridge.services.verdicts import scored_responses, verdict_of
 from weighbridge.spec import parse_spec
 from weighbridge.store import scorings
-from weighbridge.store.assets import find_assets
 from weighbridge.store.engine import Store
 from weighbridge.store.moments import now
 from weighbridge.store.outcomes import outcomes_at
-from weighbridge.store.overrides import overrides_between
 from weighbridge.store.scorings import Standing
-from weighbridge.store.suites import add_turns, find_prompts, prompts_there
+from weighbridge.store.suites import add_turns
 
 MOST_AT_ONCE = 100_000
 """Responses that may be handed in together."""
@@ -150,15 +153,14 @@ class Scorings:
                 f"the prompts of the suite are not there: it is {suite.state}"
                 + (f" ({suite.problem})" if suite.problem else "")
             )
-        _check_call(given, examples)
+        check_call(given, examples)
         scoring = await self._scoring_for(caller, suite, scoring_id, fingerprint, sent_again)
-        work = await self._checked(caller, suite, scoring, given)
+        async with self._store.begin() as connection:
+            work = await look_at(connection, suite, scoring, given)
+        is_new = scoring is None
         if scoring is None:
             scoring = await self._new(caller, suite, name, ai_description, examples, sandbox)
-            work = replace(work, scoring=scoring, is_new=True, fingerprint=fingerprint)
-        else:
-            work = replace(work, scoring=scoring)
-        known = await self._keep(caller, suite, work)
+        known = await self._keep(caller, suite, scoring, work, is_new, fingerprint)
         async with self._store.begin() as connection:
             found = await scorings.find_scoring(connection, caller.workspace_id, scoring.id)
         return Submission(found or scoring, tuple(known[it.prompt_id] for it in given))
@@ -265,7 +267,7 @@ class Scorings:
             found = await scorings.list_responses(
                 connection, caller.workspace_id, scoring.id, start=start, limit=limit
             )
-            return await self._scored(connection, caller.workspace_id, scoring, found)
+            return await scored_responses(connection, caller.workspace_id, scoring.id, found)
 
     async def response(self, caller: Caller, scoring: Scoring, response_id: str) -> ScoredResponse:
         """One response.
@@ -279,7 +281,7 @@ class Scorings:
             )
             if found is None:
                 raise NotFound(f"the scoring has no response {response_id[:80]!r}")
-            return (await self._scored(connection, caller.workspace_id, scoring, [found]))[0]
+            return (await scored_responses(connection, caller.workspace_id, scoring.id, [found]))[0]
 
     async def scored(
         self, caller: Caller, scoring: Scoring, found: Sequence[Response]
@@ -290,7 +292,7 @@ class Scorings:
                 connection, scoring.id, [it.prompt_id for it in found]
             )
             ordered = [again[it.prompt_id] for it in found if it.prompt_id in again]
-            return await self._scored(connection, caller.workspace_id, scoring, ordered)
+            return await scored_responses(connection, caller.workspace_id, scoring.id, ordered)
 
     async def stream(
         self, caller: Caller, scoring: Scoring
@@ -335,7 +337,7 @@ class Scorings:
         value = verdict.passed if passed is None else passed
         if value is None:
             raise InvalidFields(
-                [FieldProblem("is_passed", "there is no verdict yet: say whether it passed")]
+                [FieldProblem("passed", "there is no verdict yet: say whether it passed")]
             )
         sure = confidence
         if sure is None and (passed is None or passed == verdict.passed):
@@ -372,7 +374,7 @@ class Scorings:
         async with self._store.begin() as connection:
             records = await outcomes_at(connection, caller.workspace_id, run_id, [found.position])
         said = await self._reviews.history(caller, run_id, found.position)
-        first = _verdict(records[0]) if records else Verdict(None)
+        first = verdict_of(records[0]) if records else Verdict(None)
         return first, [it for it in said if it.scorer == KEY]
 
     async def _run_of(self, caller: Caller, scoring: Scoring, response: Response) -> str:
@@ -397,7 +399,7 @@ class Scorings:
         if scoring_id is not None:
             found = await self.get(caller, scoring_id)
             if found.suite_id != suite.id:
-                raise Conflict("the run is one of another eval: leave it out, or name its eval")
+                raise Conflict("the run is of another eval: leave it out, or name its own")
             return found
         if fingerprint is None or not sent_again:
             return None
@@ -433,88 +435,33 @@ class Scorings:
             updated_at=moment,
         )
 
-    async def _checked(
-        self, caller: Caller, suite: Suite, scoring: Scoring | None, given: Sequence[Given]
-    ) -> "_Work":
-        """What is new of the answers, with all that is needed to have it judged."""
-        named = [it.prompt_id for it in given]
-        async with self._store.begin() as connection:
-            prompts = await find_prompts(connection, caller.workspace_id, named)
-            there = await prompts_there(connection, suite.id, named)
-            assets = await find_assets(
-                connection, caller.workspace_id, [it.file_id for it in given if it.file_id]
-            )
-            before = (
-                {}
-                if scoring is None
-                else await scorings.find_responses(connection, scoring.id, named)
-            )
-            threads = (
-                await scorings.responses_of_threads(
-                    connection,
-                    scoring.id,
-                    list({it.thread_id for it in prompts.values() if it.thread_id is not None}),
-                )
-                if scoring is not None
-                else {}
-            )
-            earlier = await find_prompts(
-                connection,
-                caller.workspace_id,
-                [it.prompt_id for turns in threads.values() for it in turns],
-            )
-        problems: list[FieldProblem] = []
-        for number, it in enumerate(given):
-            prompt = prompts.get(it.prompt_id)
-            field = f"responses.{number}"
-            if prompt is None or prompt.suite_id != suite.id or it.prompt_id not in there:
-                problems.append(FieldProblem(f"{field}.prompt_uuid", "the eval has no such prompt"))
-                continue
-            if prompt.scoring_id is not None and (
-                scoring is None or prompt.scoring_id != scoring.id
-            ):
-                message = "the prompt is of a conversation in another run: name that run"
-                problems.append(FieldProblem(f"{field}.prompt_uuid", message))
-                continue
-            problems += _check_answer(field, it, assets)
-        if problems:
-            raise InvalidFields(problems[:50])
-        for it in given:
-            _refuse_other_places(it, prompts[it.prompt_id])
-            if (known := before.get(it.prompt_id)) and not _is_same(known, it):
-                raise Conflict(
-                    "something else was answered to this prompt in this run before; a run keeps "
-                    "what it was given first: begin a new run"
-                )
-        return _Work(
-            scoring=None,
-            new=tuple(it for it in given if it.prompt_id not in before),
-            before=before,
-            prompts=prompts,
-            assets=assets,
-            threads=threads,
-            earlier={**earlier, **prompts},
-        )
-
-    async def _keep(self, caller: Caller, suite: Suite, work: "_Work") -> dict[str, Response]:
+    async def _keep(
+        self,
+        caller: Caller,
+        suite: Suite,
+        scoring: Scoring,
+        work: HandedIn,
+        is_new: bool,
+        fingerprint: str | None,
+    ) -> dict[str, Response]:
         """Keep what is new, and have it judged; all responses by the id of their prompt."""
-        scoring = work.scoring
-        assert scoring is not None  # noqa: S101 (it was made or found)
         made: dict[str, Response] = {}
-        batch: Batch | None = None
 
         async def keep(connection: AsyncConnection, evaluation_id: str | None) -> None:
-            nonlocal batch, made
-            if work.is_new:
-                await scorings.add_scoring(connection, scoring, work.fingerprint)
+            nonlocal made
+            if is_new:
+                await scorings.add_scoring(connection, scoring, fingerprint)
             first = await scorings.grow_scoring(connection, scoring.id, len(work.new))
+            named = [it.prompt_id for it in work.new]
+            if await scorings.find_responses(connection, scoring.id, named):
+                raise Conflict("the same prompts were answered just now: send the request again")
             number = await scorings.next_batch(connection, scoring.id)
             run_id = None
             if evaluation_id is not None:
                 run_id = await scorings.run_of_evaluation(connection, evaluation_id)
             batch = Batch(scoring.id, number, run_id, evaluation_id, None)
             await scorings.add_batch(connection, batch, caller.workspace_id)
-            made = _responses(scoring, batch, work, first)
+            made = responses_of(scoring, batch, work, first)
             await scorings.add_responses(connection, list(made.values()))
 
         if work.new:
@@ -527,7 +474,7 @@ class Scorings:
                 async with self._store.begin() as connection:
                     await keep(connection, None)
         known = {**work.before, **made}
-        await self._go_on(caller, suite, work, known)
+        await self._go_on(caller, suite, scoring, work, known)
         return known
 
     async def _spec(
@@ -535,7 +482,7 @@ class Scorings:
         caller: Caller,
         suite: Suite,
         scoring: Scoring,
-        work: "_Work",
+        work: HandedIn,
         judged: Sequence[Given],
         truth: str | None,
     ) -> JsonObject:
@@ -549,7 +496,7 @@ class Scorings:
                     it,
                     truth,
                     policies,
-                    conversation=_conversation(work, it),
+                    conversation=conversation_of(work, it),
                 )
                 for it in judged
             ]
@@ -574,12 +521,16 @@ class Scorings:
         return spec
 
     async def _go_on(
-        self, caller: Caller, suite: Suite, work: "_Work", known: Mapping[str, Response]
+        self,
+        caller: Caller,
+        suite: Suite,
+        scoring: Scoring,
+        work: HandedIn,
+        known: Mapping[str, Response],
     ) -> None:
         """Have written what is said next in conversations that go on, where nobody does yet."""
-        scoring = work.scoring
         waiting = [it for it in known.values() if it.continues and it.next_prompt_id is None]
-        if scoring is None or not waiting:
+        if not waiting:
             return
         standing = {
             it.batch.number: it.batch.follows_evaluation_id
@@ -595,12 +546,12 @@ class Scorings:
         caller: Caller,
         suite: Suite,
         scoring: Scoring,
-        work: "_Work",
+        work: HandedIn,
         waiting: Sequence[Response],
         number: int,
     ) -> None:
         generator = self._suites.generator(sandbox=scoring.sandbox)
-        threads = [_thread(work, it) for it in waiting]
+        threads = [thread_of(work, it) for it in waiting]
         slots = await asyncio.to_thread(
             turn_slots, suite.request, threads, by_model=generator is not None
         )
@@ -625,74 +576,8 @@ class Scorings:
         spec = {**spec, "metadata": {"follows": scoring.id}}
         await self._evaluations.start(caller, parse_spec(spec), along=keep)
 
-    async def _scored(
-        self,
-        connection: AsyncConnection,
-        workspace_id: str,
-        scoring: Scoring,
-        found: Sequence[Response],
-    ) -> builtins.list[ScoredResponse]:
-        wanted = [it.prompt_id for it in found]
-        wanted += [it.next_prompt_id for it in found if it.next_prompt_id is not None]
-        prompts = await find_prompts(connection, workspace_id, wanted)
-        runs_of: dict[int, str | None] = {}
-        if found:
-            known = await scorings.standings(connection, workspace_id, [scoring.id])
-            runs_of = {it.batch.number: it.batch.run_id for it in known.get(scoring.id, ())}
-        verdicts: dict[str, Verdict] = {}
-        for number in sorted({it.batch for it in found}):
-            theirs = {
-                it.position: it for it in found if it.batch == number and it.position is not None
-            }
-            run_id = runs_of.get(number)
-            if run_id is None or not theirs:
-                continue
-            positions = sorted(theirs)
-            said = await overrides_between(
-                connection, workspace_id, run_id, positions[0], positions[-1]
-            )
-            for start in range(0, len(positions), _PAGE):
-                chunk = positions[start : start + _PAGE]
-                for record in await outcomes_at(connection, workspace_id, run_id, chunk):
-                    override = said.get((record.position, record.epoch), {}).get(KEY)
-                    verdicts[theirs[record.position].id] = _verdict(record, override)
-        return [
-            ScoredResponse(
-                it,
-                prompts[it.prompt_id],
-                _EXCLUDED if it.excluded else verdicts.get(it.id, _NOT_YET),
-                prompts.get(it.next_prompt_id) if it.next_prompt_id else None,
-            )
-            for it in found
-            if it.prompt_id in prompts
-        ]
 
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """Answers that were looked at, with all that is needed to go on.
-
-    Attributes:
-        new: those that are not kept yet. before: what is kept already, by the prompt's id.
-        prompts: those that are answered, by id. assets: files among the answers, by id.
-        threads: earlier turns of their conversations. earlier: the prompts of those as well.
-    """
-
-    scoring: Scoring | None
-    new: tuple[Given, ...]
-    before: Mapping[str, Response]
-    prompts: Mapping[str, Prompt]
-    assets: Mapping[str, Asset]
-    threads: Mapping[str, Sequence[Response]]
-    earlier: Mapping[str, Prompt]
-    is_new: bool = False
-    fingerprint: str | None = None
-
-
-_MEDIA: Mapping[str, Modality] = {"image": "image", "video": "video"}
 _GOES_ON = {ScoringState.CREATED, ScoringState.PROCESSING}
-_EXCLUDED = Verdict(None, explanation="excluded from scoring")
-_NOT_YET = Verdict(None)
 
 
 def fingerprint_of(body: bytes, path: str) -> str:
@@ -711,159 +596,3 @@ def state_of(standings: Sequence[Standing]) -> ScoringState:
     if any(it is not RunState.SUCCEEDED for it in states):
         return ScoringState.FAILED
     return ScoringState.FINISHED
-
-
-def _check_call(given: Sequence[Given], examples: Sequence[ScoringExample]) -> None:
-    problems = []
-    if not given:
-        problems.append(FieldProblem("responses", "hand in at least one response"))
-    if len(given) > MOST_AT_ONCE:
-        message = f"{len(given):,} responses; {MOST_AT_ONCE:,} can be handed in together"
-        problems.append(FieldProblem("responses", message))
-    if len(examples) > _MOST_EXAMPLES:
-        message = f"{len(examples)} examples; {_MOST_EXAMPLES} are the most"
-        problems.append(FieldProblem("eval_run_examples", message))
-    seen: dict[str, int] = {}
-    for number, it in enumerate(given):
-        first = seen.setdefault(it.prompt_id, number)
-        if first != number:
-            message = f"this prompt is answered twice (also by response {first + 1})"
-            problems.append(FieldProblem(f"responses.{number}.prompt_uuid", message))
-    if problems:
-        raise InvalidFields(problems[:50])
-
-
-def _check_answer(
-    field: str, it: Given, assets: Mapping[str, Asset]
-) -> builtins.list[FieldProblem]:
-    if it.file_id is not None:
-        asset = assets.get(it.file_id)
-        if asset is None:
-            return [FieldProblem(f"{field}.content", "there is no such file")]
-        if asset.state is AssetState.FAILED:
-            return [FieldProblem(f"{field}.content", f"the file is of no use: {asset.problem}")]
-        if asset.state is not AssetState.COMPLETED:
-            message = f"the file is {asset.state}: wait until it is completed"
-            return [FieldProblem(f"{field}.content", message)]
-        return []
-    if it.text is not None and len(it.text) > _LONGEST_ANSWER:
-        message = f"{len(it.text):,} characters; {_LONGEST_ANSWER:,} are the most"
-        return [FieldProblem(f"{field}.content", message)]
-    if it.text is None and not it.refused and not it.excluded:
-        message = "it is needed, but for answers with ai_refused or exclude_from_scoring"
-        return [FieldProblem(f"{field}.content", message)]
-    return []
-
-
-def _refuse_other_places(it: Given, prompt: Prompt) -> None:
-    """Refuse an answer that says it is of another place than its prompt's."""
-    if it.thread_id is not None and prompt.thread_id not in {None, it.thread_id}:
-        raise Conflict("a response names another thread than its prompt's")
-    if it.turn is not None and it.turn != prompt.turn:
-        raise Conflict(f"a response names turn {it.turn}, and its prompt is of turn {prompt.turn}")
-
-
-def _is_same(known: Response, it: Given) -> bool:
-    before = (known.text, known.file_id, known.refused, known.excluded)
-    return before == (it.text, it.file_id, it.refused, it.excluded)
-
-
-def _responses(scoring: Scoring, batch: Batch, work: _Work, first: int) -> dict[str, Response]:
-    """What is new as it is kept, by the id of its prompt."""
-    moment = now()
-    made = {}
-    position = 0
-    for number, it in enumerate(work.new):
-        prompt = work.prompts[it.prompt_id]
-        asset = work.assets.get(it.file_id or "")
-        made[it.prompt_id] = Response(
-            id=new_id("response"),
-            workspace_id=scoring.workspace_id,
-            scoring_id=scoring.id,
-            number=first + number,
-            prompt_id=it.prompt_id,
-            thread_id=prompt.thread_id or new_id("thread"),
-            turn=prompt.turn,
-            batch=batch.number,
-            position=None if it.excluded else position,
-            text=it.text,
-            file_id=it.file_id,
-            medium=it.medium if asset is None or asset.kind not in _MEDIA else _MEDIA[asset.kind],
-            refused=it.refused,
-            excluded=it.excluded,
-            continues=it.continues,
-            next_prompt_id=None,
-            created_at=moment,
-        )
-        position += not it.excluded
-    return made
-
-
-def _conversation(work: _Work, it: Given) -> str | None:
-    """The earlier turns of a conversation, as text; None: it has just begun."""
-    thread_id = work.prompts[it.prompt_id].thread_id
-    turns = work.threads.get(thread_id or "", ())
-    if not turns:
-        return None
-    return "\n\n".join(
-        f"user: {work.earlier[turn.prompt_id].content}\n\nassistant: {_said(turn)}"
-        for turn in turns
-        if turn.prompt_id in work.earlier
-    )
-
-
-def _thread(work: _Work, last: Response) -> Thread:
-    """The conversation that a response is the last turn of."""
-    turns = [it for it in work.threads.get(last.thread_id, ()) if it.turn < last.turn]
-    exchanges = [
-        Exchange(work.earlier[it.prompt_id].content, _said(it), it.refused)
-        for it in (*turns, last)
-        if it.prompt_id in work.earlier
-    ]
-    return Thread(last.thread_id, tuple(exchanges), work.earlier[last.prompt_id].about)
-
-
-def _said(response: Response) -> str:
-    if response.text is not None:
-        return response.text
-    if response.refused:
-        return "(it refused)"
-    return f"({response.medium})" if response.file_id else ""
-
-
-def _verdict(record: Record, override: Override | None = None) -> Verdict:
-    """What counts about an outcome."""
-    said = _judged(record)
-    if override is None or override.value is None:
-        return said
-    return replace(
-        said,
-        passed=override.value >= PASSED,
-        confidence=override.confidence,
-        explanation=override.reason,
-        overridden_at=override.created_at,
-        overridden_by=override.author,
-        failed=False,
-    )
-
-
-def _judged(record: Record) -> Verdict:
-    outcome = record.outcomes.get(KEY)
-    if record.failure is not None:
-        return Verdict(None, explanation=f"not judged: {record.failure.message}", failed=True)
-    if isinstance(outcome, Scored):
-        details = outcome.details or {}
-        evidence = details.get("evidence")
-        judge = details.get("judge")
-        return Verdict(
-            passed=outcome.value >= PASSED,
-            confidence=outcome.confidence,
-            explanation=outcome.explanation,
-            evidence=tuple(map(str, evidence)) if isinstance(evidence, builtins.list) else (),
-            judge=None if judge is None else str(judge),
-        )
-    if isinstance(outcome, Ungraded):
-        return Verdict(None, explanation=f"not judged: {outcome.reason}")
-    if isinstance(outcome, Failed):
-        return Verdict(None, explanation=f"not judged: {outcome.message}", failed=True)
-    return _NOT_YET

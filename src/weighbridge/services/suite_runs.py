@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pydantic import JsonValue
-
 from weighbridge.core.caller import Caller
 from weighbridge.core.evaluation import Budget
 from weighbridge.core.json import Json
@@ -49,7 +47,7 @@ class Asking:
     system_prompt: str | None = None
     show_truth: bool = False
     judge: str | None = None
-    params: Mapping[str, JsonValue] = field(default_factory=dict)
+    params: Mapping[str, Json] = field(default_factory=dict)
     concurrency: int | None = None
     budget: Budget = field(default_factory=Budget)
 
@@ -167,9 +165,7 @@ class SuiteRuns:
         return found
 
 
-def _fields(
-    name: str, request: SuiteRequest, asking: Asking, truth: str | None
-) -> dict[str, Any]:
+def _fields(name: str, request: SuiteRequest, asking: Asking, truth: str | None) -> dict[str, Any]:
     """The evaluation but for its cases."""
     if len(request.agents) > 1 or any(it.tools is not None for it in request.agents):
         message = "agents with tools answer by themselves: hand their answers in"

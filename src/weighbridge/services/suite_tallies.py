@@ -13,9 +13,8 @@ from weighbridge.core.outcome import Failed, Scored, Ungraded
 from weighbridge.core.suite import PassRate
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.services.outcomes import Outcomes, OutcomeView
-from weighbridge.services.pass_rates import KEY, PASSED
+from weighbridge.services.pass_rates import KEY, PASSED, Counts
 from weighbridge.services.runs import Runs
-from weighbridge.statistics.intervals import proportion_interval
 
 GROUPS = ("policy", "family", "category")
 """What prompts are told apart by, where they have such a thing."""
@@ -138,41 +137,19 @@ def rate_json(rate: PassRate) -> JsonObject:
 
 
 @dataclass(slots=True)
-class _Counts:
-    passed: int = 0
-    scored: int = 0
-    ungraded: int = 0
-    failed: int = 0
-
-    def rate(self) -> PassRate:
-        if not self.scored:
-            return PassRate(None, None, None, 0, 0, self.ungraded, self.failed)
-        interval = proportion_interval(self.passed, self.scored)
-        return PassRate(
-            self.passed / self.scored,
-            interval.low,
-            interval.high,
-            self.passed,
-            self.scored,
-            self.ungraded,
-            self.failed,
-        )
-
-
-@dataclass(slots=True)
 class _Tally:
     most: int
-    overall: _Counts = field(default_factory=_Counts)
-    groups: dict[str, dict[str, _Counts]] = field(default_factory=dict)
+    overall: Counts = field(default_factory=Counts)
+    groups: dict[str, dict[str, Counts]] = field(default_factory=dict)
     judged_by: Counter[str] = field(default_factory=Counter)
     ungraded: Counter[str] = field(default_factory=Counter)
-    worst: list[tuple[float, int, FailedCase]] = field(default_factory=list)
+    worst: list[tuple[float, int, int, FailedCase]] = field(default_factory=list)
 
     def add(self, view: OutcomeView) -> None:
         about = {name: str(view.inputs[name]) for name in GROUPS if view.inputs.get(name)}
         counts = [self.overall]
         for name, value in about.items():
-            counts.append(self.groups.setdefault(name, {}).setdefault(value, _Counts()))
+            counts.append(self.groups.setdefault(name, {}).setdefault(value, Counts()))
         outcome = view.record.outcomes.get(KEY)
         said = view.overrides.get(KEY)
         passed: bool | None = None
@@ -195,7 +172,7 @@ class _Tally:
             self._keep(view, about)
 
     def finish(self, judge: Any) -> SuiteTally:
-        worst = sorted(self.worst, key=lambda it: it[:2], reverse=True)
+        worst = sorted(self.worst, key=lambda it: it[:3], reverse=True)
         return SuiteTally(
             overall=self.overall.rate(),
             groups={
@@ -203,7 +180,7 @@ class _Tally:
                 for name in GROUPS
                 if (found := self.groups.get(name))
             },
-            failed=tuple(case for _, _, case in worst),
+            failed=tuple(case for *_, case in worst),
             judge=judge if isinstance(judge, str) else None,
             judged_by=dict(self.judged_by.most_common()),
             ungraded=dict(self.ungraded.most_common()),
@@ -226,7 +203,7 @@ class _Tally:
             about=about,
             by_person=by_person,
         )
-        entry = (_SURE if sure is None else sure, -record.position, case)
+        entry = (_SURE if sure is None else sure, -record.position, -record.epoch, case)
         if len(self.worst) < self.most:
             heapq.heappush(self.worst, entry)
         elif self.worst:

@@ -243,7 +243,7 @@ class Suites:
                 connection, suite.id, [it.prompt_id for it in changes]
             )
             if missing := [
-                FieldProblem(f"prompt_updates.{n}.prompt_uuid", "the suite has no such prompt")
+                FieldProblem(f"changes.{n}.prompt_id", "the suite has no such prompt")
                 for n, it in enumerate(changes)
                 if it.prompt_id not in there
             ]:
@@ -451,14 +451,12 @@ def _check_prompts(
     problems = []
     if suite.prompts + len(additions) > MOST_IN_ALL:
         message = f"a suite has at most {MOST_IN_ALL:,} prompts"
-        problems.append(FieldProblem("prompt_creates", message))
+        problems.append(FieldProblem("additions", message))
     texts: list[tuple[str, str | None, str | None]] = [
-        (f"prompt_creates.{n}", it.content, it.category) for n, it in enumerate(additions)
+        (f"additions.{n}", it.content, it.category) for n, it in enumerate(additions)
     ]
     texts += [
-        (f"prompt_updates.{n}", it.content, it.category)
-        for n, it in enumerate(changes)
-        if not it.delete
+        (f"changes.{n}", it.content, it.category) for n, it in enumerate(changes) if not it.delete
     ]
     for field, content, category in texts:
         if content is not None and not 1 <= len(content.strip()) <= _LONGEST_PROMPT:
@@ -470,7 +468,7 @@ def _check_prompts(
             problems.append(FieldProblem(f"{field}.category", message))
     named = [it.prompt_id for it in changes]
     problems += [
-        FieldProblem(f"prompt_updates.{n}.prompt_uuid", "this prompt is there twice")
+        FieldProblem(f"changes.{n}.prompt_id", "this prompt is there twice")
         for n, it in enumerate(named)
         if it in named[:n]
     ]

@@ -281,3 +281,22 @@ async def test_readers_look_and_hand_nothing_in(api: Api, services: Services) ->
     assert (await api.get("/files"))["count"] == 1
     api.client.headers["x-api-key"] = "wb_nobody"
     problem(await upload(api, png(), "a.png"), 401, "auth.invalid_key")
+
+
+@pytest.mark.usefixtures("working")
+async def test_the_link_of_an_answer_gives_its_file_and_names_it_again(
+    api: Api, stranger: httpx2.AsyncClient
+) -> None:
+    made = (await upload(api, png(), "a.png")).json()
+    suite = await api.eval(eval_type="image_safety", modality="image", num_prompts=1)
+    for reference in (made["remote_file_path"], made["file_url"]):
+        answer = {
+            "content": {"remote_file_path": reference},
+            "content_type": "image",
+            "exclude_from_scoring": True,
+        }
+        (response,) = await api.responses(await api.run(suite, answer))
+        assert response["content"]["file_uuid"] == made["file_uuid"]
+        link = response["content"]["remote_file_path"]
+        assert (await stranger.get(link)).content == png()
+        assert made["remote_file_path"] in link

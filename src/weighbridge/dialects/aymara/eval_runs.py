@@ -16,6 +16,7 @@ from weighbridge.core.suite import (
     Suite,
 )
 from weighbridge.dialects.aymara import evals, ids, people, wire
+from weighbridge.dialects.aymara.files import link_to_get
 from weighbridge.dialects.aymara.wire import EvalRunIn, FileReference, ResponseIn
 from weighbridge.errors import FieldProblem, InvalidFields, NotFound
 from weighbridge.wiring import Services
@@ -156,7 +157,7 @@ async def _response(
     if response.file_id is not None:
         link = None
         if asset is not None:
-            link = f"{base_url}/files/-/content/{await services.assets.link_to_get(asset)}"
+            link = await link_to_get(services, base_url, asset)
         content = {
             "file_uuid": ids.shown(ids.ASSET, response.file_id),
             "remote_file_path": link,

@@ -28,16 +28,6 @@ from weighbridge.wiring import Services
 PROMPTS = 100
 """How many prompts are written where nobody says how many."""
 
-FIELDS = {
-    "kind": "eval_type",
-    "instructions": "ai_instructions",
-    "agents": "ai_instructions",
-    "wishes": "eval_instructions",
-    "wanted": "num_prompts",
-    "examples": "prompt_examples",
-}
-"""Our word for a field → the vendor's, where they differ."""
-
 
 async def request_of(
     services: Services, caller: Caller, asked: EvalIn, *, sandbox: bool
@@ -152,13 +142,6 @@ async def truth_of(services: Services, caller: Caller, given: Content | None) ->
         return await services.assets.text(asset)
     except (Invalid, NotFound) as error:
         raise InvalidFields([FieldProblem("ground_truth", error.message)]) from error
-
-
-def in_their_words(error: InvalidFields) -> InvalidFields:
-    """The same problems, with the vendor's names of fields."""
-    return InvalidFields(
-        [FieldProblem(FIELDS.get(it.field, it.field), it.message) for it in error.problems]
-    )
 
 
 def shown(suite: Suite, status: str | None = None) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from weighbridge.dialects.aymara import eval_runs as translate
 from weighbridge.dialects.aymara import ids, people, wire
 from weighbridge.dialects.aymara.access import CallerHere, Page, SandboxHere, ServicesHere
 from weighbridge.dialects.aymara.errors import Busy, parsed
+from weighbridge.dialects.aymara.fields import OF_RUNS, in_their_words
+from weighbridge.dialects.aymara.files import base_of
 from weighbridge.dialects.shared import read_json
 from weighbridge.services.scorings import Submission, fingerprint_of
 from weighbridge.wiring import Services
@@ -61,7 +63,7 @@ async def score_responses(
     scoring = await services.scorings.get(caller, sent.scoring.id)
     [shown] = await translate.shown(services, caller, [scoring])
     found = await services.scorings.scored(caller, scoring, sent.responses)
-    shown["responses"] = await translate.responses(services, caller, found, _base(request))
+    shown["responses"] = await translate.responses(services, caller, found, base_of(request))
     return _json(shown)
 
 
@@ -104,7 +106,7 @@ async def list_responses(
     """The responses of a run with their scores, in the order in which they were handed in."""
     scoring = await services.scorings.get(caller, ids.read(ids.SCORING, eval_run_uuid))
     found = await services.scorings.responses(caller, scoring, start=page.offset, limit=page.limit)
-    shown = await translate.responses(services, caller, found, _base(request))
+    shown = await translate.responses(services, caller, found, base_of(request))
     return _json(wire.page(shown, scoring.responses))
 
 
@@ -119,15 +121,16 @@ async def override(
     """Put a person's word in the place of the judge's."""
     said = parsed(wire.RESPONSE_CHANGE, (await read_json(request))[0])
     scoring = await services.scorings.get(caller, ids.read(ids.SCORING, eval_run_uuid))
-    found = await services.scorings.override(
-        caller,
-        scoring,
-        ids.read(ids.RESPONSE, response_uuid),
-        passed=said.is_passed,
-        confidence=said.confidence,
-        explanation=said.explanation,
-    )
-    [shown] = await translate.responses(services, caller, [found], _base(request))
+    async with in_their_words(OF_RUNS):
+        found = await services.scorings.override(
+            caller,
+            scoring,
+            ids.read(ids.RESPONSE, response_uuid),
+            passed=said.is_passed,
+            confidence=said.confidence,
+            explanation=said.explanation,
+        )
+    [shown] = await translate.responses(services, caller, [found], base_of(request))
     return _json(shown)
 
 
@@ -148,23 +151,22 @@ async def _submit(
 ) -> Submission:
     value, body = await read_json(request)
     asked = parsed(wire.EVAL_RUN, value)
-    return await services.scorings.submit(
-        caller,
-        ids.read(ids.SUITE, asked.eval_uuid),
-        await translate.given_of(services, caller, asked),
-        scoring_id=None if not asked.eval_run_uuid else ids.read(ids.SCORING, asked.eval_run_uuid),
-        name=asked.name,
-        ai_description=asked.ai_description,
-        examples=translate.examples_of(asked),
-        sandbox=sandbox,
-        fingerprint=fingerprint_of(body, request.url.path),
-        # What the vendor's client says when it sends a request once more.
-        sent_again=request.headers.get("x-stainless-retry-count", "0") != "0",
-    )
-
-
-def _base(request: Request) -> str:
-    return str(request.base_url).rstrip("/")
+    async with in_their_words(OF_RUNS):
+        return await services.scorings.submit(
+            caller,
+            ids.read(ids.SUITE, asked.eval_uuid),
+            await translate.given_of(services, caller, asked),
+            scoring_id=None
+            if not asked.eval_run_uuid
+            else ids.read(ids.SCORING, asked.eval_run_uuid),
+            name=asked.name,
+            ai_description=asked.ai_description,
+            examples=translate.examples_of(asked),
+            sandbox=sandbox,
+            fingerprint=fingerprint_of(body, request.url.path),
+            # What the vendor's client says when it sends a request once more.
+            sent_again=request.headers.get("x-stainless-retry-count", "0") != "0",
+        )
 
 
 def _json(value: dict[str, Any] | list[dict[str, Any]], status: int = 200) -> Response:

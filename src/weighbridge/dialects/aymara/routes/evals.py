@@ -16,8 +16,8 @@ from weighbridge.dialects.aymara.access import (
     check_workspace,
 )
 from weighbridge.dialects.aymara.errors import parsed
+from weighbridge.dialects.aymara.fields import OF_EVALS, in_their_words
 from weighbridge.dialects.shared import read_json
-from weighbridge.errors import InvalidFields
 
 router = APIRouter(prefix="/evals")
 
@@ -29,15 +29,13 @@ async def create(
     """Have a suite of prompts written."""
     asked = parsed(wire.EVAL, (await read_json(request))[0])
     check_workspace(caller, asked.workspace_uuid)
-    try:
+    async with in_their_words(OF_EVALS):
         suite = await services.suites.create(
             caller,
             await translate.request_of(services, caller, asked, sandbox=sandbox),
             name=asked.name,
             asked=translate.asked_of(asked),
         )
-    except InvalidFields as error:
-        raise translate.in_their_words(error) from error
     return _json(translate.shown(suite, "created"), 201)
 
 
@@ -63,7 +61,7 @@ async def change(
     """Change what is said about an eval, and its prompts."""
     asked = parsed(wire.EVAL_CHANGE, (await read_json(request))[0])
     about, words = await translate.change_of(services, caller, asked)
-    try:
+    async with in_their_words(OF_EVALS):
         suite = await services.suites.change(
             caller,
             ids.read(ids.SUITE, eval_uuid),
@@ -73,8 +71,6 @@ async def change(
             additions=translate.additions_of(asked),
             changes=translate.changes_of(asked),
         )
-    except InvalidFields as error:
-        raise translate.in_their_words(error) from error
     return _json(translate.shown(suite))
 
 
