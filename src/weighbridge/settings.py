@@ -79,8 +79,9 @@ class Settings(BaseSettings):
     )
     allowed_networks: str = Field(
         "",
-        description="Private networks that webhooks may be sent to all the same, such as "
-        "`10.1.0.0/16, 192.168.7.5`; without it they reach only addresses that everyone can reach.",
+        description="Private networks that webhooks may be sent to and files fetched from all the "
+        "same, such as `10.1.0.0/16, 192.168.7.5`; without it only addresses that everyone can "
+        "reach are contacted.",
     )
     otel_endpoint: str | None = Field(
         None,

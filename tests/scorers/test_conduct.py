@@ -109,6 +109,22 @@ async def test_columns_may_have_other_names() -> None:
     assert scorer.prompt_column == "question"
 
 
+async def test_a_case_may_have_a_policy_of_its_own() -> None:
+    judge = FakeJudge(verdict("pass"))
+    scorer = Conduct("safety", policy="GENERAL", columns={"policy": "rules"})
+    await judged(scorer, "Hello", judge, prompt="Hi", rules="SPECIAL")
+    await judged(scorer, "Hello", judge, prompt="Hi", rules=None)
+    assert "SPECIAL" in told(judge)
+    assert "GENERAL" not in told(judge)
+    assert "GENERAL" in told(judge, 1)
+
+
+async def test_a_column_that_happens_to_be_called_policy_is_none() -> None:
+    judge = FakeJudge(verdict("pass"))
+    await judged(Conduct("safety"), "Hello", judge, prompt="Hi", policy="home insurance")
+    assert "home insurance" not in told(judge)
+
+
 async def test_examples_are_shown_with_what_people_made_of_them() -> None:
     judge = FakeJudge(verdict("pass"))
     examples: Any = (
@@ -489,9 +505,8 @@ async def test_a_judge_sees_the_image_after_the_text() -> None:
     )
     assert isinstance(outcome, Scored)
     assert (outcome.label, outcome.explanation) == ("fail", "It shows blood.")
-    text, *parts = judge.asked[0].messages[1].content
-    assert parts == [ImagePart("data:image/png;base64,cG5n")]
-    assert "Of the answer's images 1 follow after this text" in str(text)
+    assert judge.asked[0].messages[1].content[1:] == (ImagePart("data:image/png;base64,cG5n"),)
+    assert "Of the answer's images 1 follow after this text" in told(judge)
 
 
 async def test_the_embedded_judge_without_its_eyes_leaves_images_open(

@@ -82,6 +82,10 @@ PLACES: dict[str, Any] = {
     "expected": lambda text: (Conduct("accuracy"), {"expected": text}),
     "category": lambda text: (Conduct("accuracy"), {"category": text}),
     "policy": lambda text: (Conduct("safety", policy=text), {}),
+    "policy of the case": lambda text: (
+        Conduct("safety", columns={"policy": "rules"}),
+        {"rules": text},
+    ),
     "ai": lambda text: (Conduct("safety", ai=text), {}),
     "example_1_prompt": lambda text: (_with_example(prompt=text), {}),
     "example_1_answer": lambda text: (_with_example(answer=text), {}),

@@ -26,7 +26,7 @@ from weighbridge.core.run import Run, RunState
 from weighbridge.core.suite import LANGUAGES, MOST_PROMPTS, Prompt, Suite, SuiteRequest, SuiteState
 from weighbridge.dialects.native import wire
 from weighbridge.dialects.native.translate_comparisons import from_gate
-from weighbridge.errors import Conflict, InvalidFields
+from weighbridge.errors import Conflict, FieldProblem, Invalid, InvalidFields
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.services.suite_runs import Asking
 from weighbridge.settings import Settings
@@ -290,7 +290,7 @@ async def _check_only(settings: Settings, order: Order) -> int:
             if order.request is not None:
                 await services.suite_runs.check(session.caller, order.request, order.asking)
                 wanted = order.request.wanted
-                writer = services.suites.generator(sandbox=False, wanted=order.generator)
+                writer = await _check_writer(session, order)
                 source = f"written by {writer}" if writer else "out of the bank"
             else:
                 suite = await services.suites.get(session.caller, order.suite_id or "")
@@ -336,6 +336,25 @@ def _shown(prompt: Prompt, *, as_json: bool) -> str | bytes:
     return f"{prompt.position + 1}. {f'[{head}] ' if head else ''}{printable(prompt.content)}"
 
 
+async def _check_writer(session: Session, order: Order) -> str | None:
+    """The model that is to write the prompts, which is there; None: the bank serves.
+
+    Raises:
+        InvalidFields: it is not there, or a budget could not be kept.
+    """
+    writer = session.services.suites.generator(sandbox=False, wanted=order.generator)
+    if writer is None:
+        return None
+    try:
+        model = await session.services.models.get(writer)
+    except Invalid as error:
+        raise InvalidFields([FieldProblem("generator", error.message)]) from error
+    if order.asking.budget.usd is not None and not model.has_price:
+        message = f"the price of {writer} is not known, so it cannot be kept: declare it"
+        raise InvalidFields([FieldProblem("budget.usd", message)])
+    return writer
+
+
 async def _suite(
     session: Session, order: Order, flags: Sequence[str], *, quiet: bool
 ) -> tuple[Suite | None, float, int]:
@@ -347,6 +366,7 @@ async def _suite(
     services, hints = session.services, Hints(tuple(flags))
     if order.request is None:
         return await services.suites.get(session.caller, order.suite_id or ""), 0.0, ExitCode.FINE
+    await _check_writer(session, order)
     suite = await start_writing(session, order.request, order.generator)
     if suite.state is not SuiteState.WRITING or suite.evaluation_id is None:
         return suite, 0.0, ExitCode.FINE

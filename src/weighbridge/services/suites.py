@@ -149,7 +149,12 @@ class Suites:
 
         spec = writing.evaluation(f"prompts of {title}"[:200], slots, writer, request)
         spec = {**spec, "metadata": {"suite": suite_id}}
-        started = await self._evaluations.start(caller, parse_spec(spec), owner=owner, along=keep)
+        try:
+            started = await self._evaluations.start(
+                caller, parse_spec(spec), owner=owner, along=keep
+            )
+        except InvalidFields as error:
+            raise _about_writer(error) if generator else error from error
         return replace(made, evaluation_id=started.evaluation.id)
 
     @staticmethod
@@ -348,6 +353,17 @@ class Suites:
             await self._runs.cancel(caller, run_id)
         except Conflict:
             return  # it has ended meanwhile
+
+
+def _about_writer(error: InvalidFields) -> InvalidFields:
+    """The error, said of the generator that the caller named."""
+    return InvalidFields(
+        [
+            replace(problem, field="generator") if problem.field == "model" else problem
+            for problem in error.problems
+        ],
+        error.source,
+    )
 
 
 def _slots(request: SuiteRequest, by_model: bool) -> builtins.list[JsonObject]:
