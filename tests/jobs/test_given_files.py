@@ -197,7 +197,7 @@ async def test_files_are_pinned_and_without_them_the_pin_is_as_it_was(bench: Ben
         )
         evaluations = Evaluations(bench.store, bench.models, Datasets(bench.store))
         started = await evaluations.start(bench.caller, spec)
-        assert started.evaluation.spec["answers"] == {"column": "said", **answers}
+        assert started.evaluation.spec["answers"] == {"column": "said"} | answers
         async with bench.store.begin() as connection:
             return await read_pin(connection, started.runs[0].id)
 
