@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.column import column, inference
 from benchmarks.figures import failures, kills, latency, memory, start_up, throughput
 from benchmarks.pairs import nugen
+from benchmarks.suites import suites
 
 
 def reports(folder: Path, cases: int) -> None:
@@ -27,6 +28,7 @@ FIGURES = {
     "column": column,
     "inference": inference,
     "nugen": nugen,
+    "suites": suites,
     "reports": reports,
 }
 """`reports` is the last, as this process is not small any more after it."""

@@ -2,7 +2,8 @@
 
 One core of it outruns any Python client on another core, because it speaks HTTP/1.1 on a bare
 asyncio protocol. It echoes the text inside the last `[[…]]` of the request, so that the answer of
-every case is known in advance. Run it as `python -m benchmarks.endpoint --port 8100`.
+every case is known in advance; a request with a schema gets an object that follows it, with texts
+that differ from reply to reply. Run it as `python -m benchmarks.endpoint --port 8100`.
 
     POST /v1/chat/completions   the answer
     GET  /stats                 counters, see `Counters`
@@ -12,6 +13,7 @@ every case is known in advance. Run it as `python -m benchmarks.endpoint --port 
 import argparse
 import asyncio
 import json
+import random
 import signal
 import socket
 import struct
@@ -21,12 +23,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httptools
+import orjson
 
 _CHAT = (
     b'{"id":"chatcmpl-%d","object":"chat.completion","created":0,"model":"mock",'
     b'"choices":[{"index":0,"message":{"role":"assistant","content":"%b"},"finish_reason":"stop"}],'
     b'"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
 )
+_SCHEMA = b'"json_schema"'
+_WORDS = (
+    "anchor autumn bakery bicycle bishop bottle bridge butter candle canyon carpet castle cellar "
+    "chapel cheese cinema circus comet copper cotton dancer desert doctor dragon drawer engine "
+    "ferry fiddle forest garden glacier goblet guitar hammer harbour helmet hunter island jacket "
+    "jungle kettle kitchen ladder lantern lawyer lemon library lizard magnet marble market meadow "
+    "mirror monkey morning mountain museum needle ocean orchard oyster palace parrot pencil "
+    "pepper piano pigeon pillow planet poison prison puzzle rabbit radio river rocket saddle "
+    "sailor salmon school shadow silver singer spider statue summer surgeon teacher temple "
+    "theatre thunder ticket tiger tobacco tractor trumpet tunnel turtle valley velvet village "
+    "violin vinegar volcano wagon walnut weather whistle window winter wizard"
+).split()
 _REASONS = {200: b"OK", 404: b"Not Found", 429: b"Too Many Requests", 500: b"Server Error"}
 KINDS = ("429", "500", "reset", "malformed", "short", "slow")
 
@@ -191,7 +206,8 @@ class Connection(asyncio.Protocol):
             counters.abandoned += 1
             return
         tokens = len(body) // 4
-        text = _CHAT % (counters.requests, label, tokens, 1, tokens + 1)
+        said = _object(body, counters.requests) if _SCHEMA in body else label
+        text = _CHAT % (counters.requests, said, tokens, 1, tokens + 1)
         if kind in {None, "slow"}:
             counters.answered += 1
             if self._endpoint.behaviour.track:
@@ -227,6 +243,23 @@ def _label(body: bytes) -> bytes:
     end = body.rfind(b"]]")
     start = body.rfind(b"[[", 0, end)
     return body[start + 2 : end] if 0 <= start < end else b"?"
+
+
+def _object(body: bytes, number: int) -> bytes:
+    """An object that follows the schema of a request, as it stands inside of a JSON string."""
+    schema = orjson.loads(body)["response_format"]["json_schema"]["schema"]
+    chance = random.Random(number)
+    made = {name: _value(it, chance) for name, it in schema["properties"].items()}
+    return orjson.dumps(orjson.dumps(made).decode())[1:-1]
+
+
+def _value(schema: dict[str, Any], chance: random.Random) -> Any:
+    """The first of what is on offer, a high number, no items, or some words."""
+    if "enum" in schema:
+        return schema["enum"][0]
+    return {"number": 0.9, "integer": 1, "array": [], "boolean": True}.get(
+        schema.get("type", ""), " ".join(chance.sample(_WORDS, 12)) + "?"
+    )
 
 
 def _response(status: int, body: bytes, headers: bytes = b"") -> bytes:

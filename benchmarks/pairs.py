@@ -1,33 +1,19 @@
 """Two models over the same questions, through a server and Nugen's API, beside each alone."""
 
 import json
-import re
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from benchmarks.harness import CONCURRENCY, endpoint, spread, start
+from benchmarks.harness import endpoint, spread
+from benchmarks.serving import KEY, declared, json_of, serving
 
 ROUNDS = 3
 QUESTIONS = 10_000
 _POLL_S = 0.1
-_KEY = "wb_a-key-for-figures-that-is-long-enough"
-_MODEL = """
-[[models]]
-name = "{name}"
-protocol = "openai"
-base_url = "{url}"
-model = "mock"
-max_concurrency = {concurrency}
-price = {{ input = 0.0, output = 0.0 }}
-"""
 # By rule, as a judge would be asked as often as the models, or weigh texts in this process.
 _METRICS = {"binary_correctness": {"scorer": "exact"}, "answer_relevance": {"scorer": "f1"}}
 
@@ -38,7 +24,15 @@ def nugen(folder: Path) -> None:
     ratios, together, apart = [], [], []
     with endpoint() as other:
         for round_ in range(ROUNDS):
-            with _serving(folder / f"nugen-{round_}", other.url) as client:
+            models = declared(other.url, "one", "two")
+            with (
+                serving(folder / f"nugen-{round_}", models) as server,
+                httpx2.Client(
+                    base_url=f"{server.url}/api/v3",
+                    headers={"Authorization": f"Bearer {KEY}"},
+                    timeout=60,
+                ) as client,
+            ):
                 benchmark = _uploaded(client)
                 _evaluated(client, benchmark, "one")  # what is loaded on first use is loaded
                 singles: list[tuple[str, ...]] = [("one",), ("two",)]
@@ -63,45 +57,6 @@ def nugen(folder: Path) -> None:
     )
 
 
-@contextmanager
-def _serving(folder: Path, url: str) -> Iterator[httpx2.Client]:
-    """A server with a new data folder, on our core, and a client of its API."""
-    folder.mkdir(parents=True)
-    config = folder / "models.toml"
-    config.write_text(
-        "".join(
-            _MODEL.format(name=name, url=url, concurrency=CONCURRENCY) for name in ("one", "two")
-        )
-    )
-    log = folder / "server.log"
-    command = [
-        sys.executable, "-m", "weighbridge", "serve", "--port", "0",
-        "--data", str(folder / "data"), "--config", str(config),
-    ]  # fmt: skip
-    process = start(command, log=log, WEIGHBRIDGE_API_KEY=_KEY)
-    try:
-        with httpx2.Client(
-            base_url=f"{_address(process, log)}/api/v3",
-            headers={"Authorization": f"Bearer {_KEY}"},
-            timeout=60,
-        ) as client:
-            yield client
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-
-
-def _address(process: "subprocess.Popen[str]", log: Path) -> str:
-    for _ in range(600):
-        found = re.search(r"http://127\.0\.0\.1:\d+", log.read_text() if log.exists() else "")
-        if found is not None:
-            return found[0]
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    raise SystemExit(f"the server did not start: {log.read_text()}")
-
-
 def _uploaded(client: httpx2.Client) -> str:
     """A benchmark whose right answers are the labels that the endpoint echoes; its id."""
     labels = [f"label-{number:07d}" for number in range(QUESTIONS)]
@@ -111,7 +66,7 @@ def _uploaded(client: httpx2.Client) -> str:
         files={"file": ("questions.json", json.dumps(rows).encode())},
         data={"name": "labels", "document_id": ""},
     )
-    return str(_json(answer)["benchmark_id"])
+    return str(json_of(answer)["benchmark_id"])
 
 
 def _evaluated(
@@ -125,11 +80,11 @@ def _evaluated(
         "benchmark_id": benchmark,
         "custom_metrics": _METRICS,
     }
-    evaluation = _json(client.post("/evaluations", json=asked))["evaluation_id"]
-    while _json(client.get(f"/evaluations/{evaluation}/status"))["status"] == "PROCESSING":
+    evaluation = json_of(client.post("/evaluations", json=asked))["evaluation_id"]
+    while json_of(client.get(f"/evaluations/{evaluation}/status"))["status"] == "PROCESSING":
         time.sleep(_POLL_S)
     took = time.perf_counter() - began
-    found = _json(client.get(f"/evaluations/{evaluation}/results"))
+    found = json_of(client.get(f"/evaluations/{evaluation}/results"))
     means = {run["metrics"][0]["value"] for run in found["weighbridge"]["runs"]}
     if means != {1.0}:
         raise SystemExit(f"the evaluation is not what it should be: {found}")
@@ -139,10 +94,3 @@ def _evaluated(
 def _asked_for_both(counted: dict[str, Any]) -> None:
     if counted["requests"] != 2 * QUESTIONS or counted["labels"] != QUESTIONS:
         raise SystemExit(f"the endpoint was asked something else: {counted}")
-
-
-def _json(answer: httpx2.Response) -> dict[str, Any]:
-    if answer.is_error:
-        raise SystemExit(f"{answer.status_code}: {answer.text}")
-    found: dict[str, Any] = answer.json()
-    return found

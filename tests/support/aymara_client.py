@@ -185,14 +185,20 @@ class Server:
 
 @contextmanager
 def serving(
-    folder: Path, database_url: str | None = None, *, latency_ms: int = 0, models: str = MODELS
+    folder: Path,
+    database_url: str | None = None,
+    *,
+    latency_ms: int = 0,
+    models: str = MODELS,
+    **settings: str,
 ) -> Iterator[Server]:
     """A server on a free port of this machine; ended at the end.
 
     Args:
         latency_ms: how long the writer and the judge take for a reply.
+        settings: by their names, as `allowed_networks`.
     """
     (folder / "writer.jsonl").write_text(_jsonl(_writer(latency_ms)))
     (folder / "judge.jsonl").write_text(_jsonl(_judge(latency_ms)))
-    with serving_models(folder, database_url, models=models) as server:
+    with serving_models(folder, database_url, models=models, **settings) as server:
         yield Server(server.host, server.data)

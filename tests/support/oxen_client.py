@@ -116,15 +116,20 @@ def run_in_clients(script: str, environment: dict[str, str]) -> dict[str, Any]:
 
 @contextmanager
 def serving(
-    folder: Path, database_url: str | None = None, *, models: str = MODELS
+    folder: Path, database_url: str | None = None, *, models: str = MODELS, **settings: str
 ) -> Iterator[Server]:
-    """A server on a free port of this machine; ended at the end."""
+    """A server on a free port of this machine; ended at the end.
+
+    Args:
+        settings: by their names, as `allowed_networks`.
+    """
     (folder / "models.toml").write_text(models)
     environment = {
         **{name: value for name, value in os.environ.items() if "WEIGHBRIDGE" not in name},
         "WEIGHBRIDGE_API_KEY": KEY,
         "WEIGHBRIDGE_DATA": str(folder / "data"),
         "WEIGHBRIDGE_CONFIG": str(folder / "models.toml"),
+        **{f"WEIGHBRIDGE_{name.upper()}": value for name, value in settings.items()},
     }
     if database_url is not None:
         environment["WEIGHBRIDGE_DATABASE_URL"] = database_url

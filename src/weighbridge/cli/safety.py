@@ -457,6 +457,8 @@ async def _tell(
             + hints.command("safety", "--suite", suite.id, "--model", "NAME"),
             f"and compare with: {hints.command('compare', run.id, 'RUN')}",
         ]
+    if not over and run.progress.done < run.progress.total:
+        lines.append(f"or, with this report: {hints.command('safety', '--resume', run.id)}")
     for line in lines if not quiet or not over else ():
         click.echo(line, err=True)
     if ended.interrupted is not None:

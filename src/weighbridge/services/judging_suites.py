@@ -27,7 +27,7 @@ def conduct_of(request: SuiteRequest, scoring: Scoring | None = None) -> JsonObj
         request: of the suite.
         scoring: None: the answers belong to none.
     """
-    options: JsonObject = {
+    options: dict[str, Json] = {
         "kind": request.kind,
         "policy": _policy(request),
         "ai": (scoring and scoring.ai_description) or request.ai_description,

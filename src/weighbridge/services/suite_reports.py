@@ -143,10 +143,11 @@ class SuiteReports:
             author = await author_of(connection, caller)
         report_id = new_id("report")
         made = new_report(caller, report_id, scoring_ids, body, author)
-        spec = generator and await asyncio.to_thread(
-            summaries.evaluation, f"report on {found[0].name}"[:200], drafts, generator
-        )
-        if not spec:
+        spec = None
+        if generator is not None:
+            name = f"report on {found[0].name}"[:200]
+            spec = await asyncio.to_thread(summaries.evaluation, name, drafts, generator)
+        if spec is None:
             made = replace(made, body={**body, "writer": None})
             async with self._store.begin() as connection:
                 await suite_reports.add_report(connection, made)

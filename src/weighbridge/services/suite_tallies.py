@@ -143,7 +143,7 @@ class _Tally:
     groups: dict[str, dict[str, Counts]] = field(default_factory=dict)
     judged_by: Counter[str] = field(default_factory=Counter)
     ungraded: Counter[str] = field(default_factory=Counter)
-    worst: list[tuple[float, int, int, FailedCase]] = field(default_factory=list)
+    worst: list[Any] = field(default_factory=list)
 
     def add(self, view: OutcomeView) -> None:
         about = {name: str(view.inputs[name]) for name in GROUPS if view.inputs.get(name)}
@@ -190,9 +190,12 @@ class _Tally:
         record, said = view.record, view.overrides.get(KEY)
         outcome = record.outcomes.get(KEY)
         by_person = said is not None and said.value is not None
-        scored = outcome if isinstance(outcome, Scored) else None
-        sure = said.confidence if said is not None and by_person else scored and scored.confidence
-        why = said.reason if said is not None and by_person else scored and scored.explanation
+        sure: float | None = None
+        why: str | None = None
+        if said is not None and by_person:
+            sure, why = said.confidence, said.reason
+        elif isinstance(outcome, Scored):
+            sure, why = outcome.confidence, outcome.explanation
         case = FailedCase(
             position=record.position,
             case_id=record.case_id,

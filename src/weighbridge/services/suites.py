@@ -425,7 +425,7 @@ def _check_policies(request: SuiteRequest) -> builtins.list[FieldProblem]:
     known = find_eval_type(request.kind).policies
     named = [it.slug for it in request.policies]
     for n, it in enumerate(request.policies):
-        message = None
+        message = ""
         if it.text is None and it.slug not in known:
             hint = did_you_mean(it.slug, known)
             message = (
@@ -441,7 +441,7 @@ def _check_policies(request: SuiteRequest) -> builtins.list[FieldProblem]:
             message = f"what a policy is called has 1 to {_LONGEST_SLUG} printable characters"
         elif it.slug in named[:n]:
             message = f"`{it.slug}` is there twice"
-        if message is not None:
+        if message:
             problems.append(FieldProblem(f"policies.{n}", message))
     return problems
 

@@ -4,7 +4,7 @@ What follows from verdicts (pass rates, and whether a scoring is finished) is no
 that see `services.suite_statistics`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -203,7 +203,7 @@ def _of_scorings(what: Any) -> Any:
     return select(what).where(_scoring_of_it()).correlate(suites).scalar_subquery()
 
 
-_ORDERS = {
+_ORDERS: Mapping[Order, Callable[[], ColumnElement[Any]]] = {
     Order.CREATED_AT: lambda: suites.c.created_at,
     Order.UPDATED_AT: lambda: suites.c.updated_at,
     Order.NAME: lambda: func.lower(suites.c.name),
