@@ -31,7 +31,7 @@ _CHAT = (
     b'"usage":{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d}}'
 )
 _SCHEMA = b'"json_schema"'
-_WORDS = (
+_NOUNS = (
     "anchor autumn bakery bicycle bishop bottle bridge butter candle canyon carpet castle cellar "
     "chapel cheese cinema circus comet copper cotton dancer desert doctor dragon drawer engine "
     "ferry fiddle forest garden glacier goblet guitar hammer harbour helmet hunter island jacket "
@@ -41,7 +41,8 @@ _WORDS = (
     "sailor salmon school shadow silver singer spider statue summer surgeon teacher temple "
     "theatre thunder ticket tiger tobacco tractor trumpet tunnel turtle valley velvet village "
     "violin vinegar volcano wagon walnut weather whistle window winter wizard"
-).split()
+)
+_WORDS = _NOUNS.split()
 _REASONS = {200: b"OK", 404: b"Not Found", 429: b"Too Many Requests", 500: b"Server Error"}
 KINDS = ("429", "500", "reset", "malformed", "short", "slow")
 
@@ -206,7 +207,7 @@ class Connection(asyncio.Protocol):
             counters.abandoned += 1
             return
         tokens = len(body) // 4
-        said = _object(body, counters.requests) if _SCHEMA in body else label
+        said = _object(body, counters.answered) if _SCHEMA in body else label
         text = _CHAT % (counters.requests, said, tokens, 1, tokens + 1)
         if kind in {None, "slow"}:
             counters.answered += 1

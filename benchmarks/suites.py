@@ -32,7 +32,6 @@ generator = "mock"
 
 def suites(folder: Path) -> None:
     """All three."""
-    folder.mkdir(parents=True)
     with endpoint() as other:
         models = declared(other.url, "mock") + _DEFAULTS
         with _api(folder / "loop", models) as api:
@@ -97,8 +96,8 @@ def _lists(api: "_Api") -> None:
         f"lists       {MANY:,} prompts and responses: handed in and judged in {filled:.0f} s "
         f"({large.prompts_s:.2f} s for {TOGETHER:,} prompts, {large.responses_s:.2f} s for "
         f"{TOGETHER:,} responses)\n"
-        f"            server: {empty:.0f} MiB at first, {before:.0f} with {FEW} of each, {after:.0f} "
-        f"afterwards, {peak:.0f} at most"
+        f"            server: {empty:.0f} MiB at first, {before:.0f} with {FEW} of each, "
+        f"{after:.0f} afterwards, {peak:.0f} at most"
     )
     for what, path, other in (
         ("prompts", large.prompts, small.prompts),
@@ -157,7 +156,7 @@ class _Api:
             found = self.get(path)
             if found["status"] in {"finished", "succeeded"}:
                 return found
-            if found["status"] not in {"created", "processing", "queued", "running"}:
+            if found["status"] in {"failed", "cancelled"}:
                 raise SystemExit(f"{path} came to nothing: {found}")
             time.sleep(_POLL_S)
 

@@ -247,6 +247,22 @@ def _over(limit: int) -> TooLarge:
     return TooLarge(f"the body is over the limit of {limit / 2**20:g} MiB")
 
 
+# Addresses
+
+
+class WithoutSlash:
+    """ASGI middleware: an address means the same with and without a slash at its end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
+        await self._app(scope, receive, send)
+
+
 # Everything else that goes wrong
 
 

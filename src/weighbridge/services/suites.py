@@ -192,6 +192,14 @@ class Suites:
             total = await suites.count_suites(connection, caller.workspace_id)
         return [await self.settled(caller, it) for it in found], total
 
+    async def page(self, caller: Caller, *, after: str | None, limit: int) -> builtins.list[Suite]:
+        """Newest first, those behind the suite with the id `after`."""
+        async with self._store.begin() as connection:
+            found = await suites.list_suites(
+                connection, caller.workspace_id, after=after, limit=limit
+            )
+        return [await self.settled(caller, it) for it in found]
+
     async def truth(self, caller: Caller, suite_id: str) -> str | None:
         """The text of a suite's ground truth; None: it has none."""
         _, truth = await self._find(caller, suite_id)
@@ -205,6 +213,15 @@ class Suites:
         async with self._store.begin() as connection:
             return await suites.list_prompts(
                 connection, caller.workspace_id, suite.id, start=start, limit=limit
+            )
+
+    async def prompts_after(
+        self, caller: Caller, suite: Suite, after: int, *, limit: int = 100
+    ) -> builtins.list[Prompt]:
+        """Its prompts in their order, those behind the position `after` (0-based; -1: all)."""
+        async with self._store.begin() as connection:
+            return await suites.list_prompts(
+                connection, caller.workspace_id, suite.id, after=after, limit=limit
             )
 
     async def change(

@@ -23,6 +23,7 @@ from weighbridge.store.moments import now
 from weighbridge.store.tables import prompts, suites
 
 _LOOKED_UP = 1_000
+_LAST = 2**31 - 1
 
 
 def truth_key(sha256: str) -> str:
@@ -96,12 +97,22 @@ async def find_suite_written_by(
 
 
 async def list_suites(
-    connection: AsyncConnection, workspace_id: str, *, start: int = 0, limit: int
+    connection: AsyncConnection,
+    workspace_id: str,
+    *,
+    after: str | None = None,
+    start: int = 0,
+    limit: int,
 ) -> list[Suite]:
-    """Newest first."""
+    """Newest first.
+
+    Args:
+        after: only those behind the suite with this id. start: how many to skip.
+    """
+    behind = [] if after is None else [suites.c.id < after]
     rows = await connection.execute(
         select(suites, _count_of(suites.c.id).label("prompts"))
-        .where(_there(workspace_id))
+        .where(_there(workspace_id), *behind)
         .order_by(suites.c.id.desc())
         .offset(start)
         .limit(limit)
@@ -200,12 +211,24 @@ async def add_turns(connection: AsyncConnection, turns: Sequence[Prompt]) -> Non
 
 
 async def list_prompts(
-    connection: AsyncConnection, workspace_id: str, suite_id: str, *, start: int = 0, limit: int
+    connection: AsyncConnection,
+    workspace_id: str,
+    suite_id: str,
+    *,
+    after: int | None = None,
+    start: int = 0,
+    limit: int,
 ) -> list[Prompt]:
-    """The prompts of a suite, in their order."""
+    """The prompts of a suite, in their order.
+
+    Args:
+        after: only those behind this position. start: how many to skip.
+    """
+    # No position is as large as what a made-up cursor may hold.
+    behind = [] if after is None else [prompts.c.position > max(-1, min(after, _LAST))]
     rows = await connection.execute(
         select(prompts)
-        .where(_of_suite(suite_id), prompts.c.workspace_id == workspace_id)
+        .where(_of_suite(suite_id), prompts.c.workspace_id == workspace_id, *behind)
         .order_by(prompts.c.position)
         .offset(start)
         .limit(limit)

@@ -671,3 +671,218 @@ signing_keys = Table(
     Column("secret", Text, nullable=False),  # 256 bits, hex
     Column("created_at", UtcDateTime, nullable=False),
 )
+
+# Synthetic data. Files are blobs, named by their hash.
+seed_datasets = Table(
+    "seed_datasets",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("shape", String(16), nullable=False),
+    Column("folders", Integer, nullable=False),
+    Column("rows", BigInteger),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("workspace_id", "name"),
+    Index(None, "workspace_id", "id"),
+)
+
+seed_files = Table(
+    "seed_files",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("seeds_id", ForeignKey("seed_datasets.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),  # 0-based order in which they came
+    Column("path", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    UniqueConstraint("seeds_id", "number"),
+)
+
+data_specs = Table(
+    "data_specs",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("seeds_id", Identifier),
+    Column("seeds_name", Text),
+    Column("shape", String(16), nullable=False),
+    Column("params", Json, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("problem", Text),
+    Column("evaluation_id", Identifier, index=True),  # that proposes it
+    Column("door", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "workspace_id", "id"),
+)
+
+data_spec_versions = Table(
+    "data_spec_versions",
+    metadata,
+    Column("spec_id", ForeignKey("data_specs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # 1, 2, …
+    Column("workspace_id", Identifier, nullable=False),
+    Column("content", Text, nullable=False),  # YAML
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+productions = Table(
+    "productions",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("spec_id", Identifier, nullable=False, index=True),
+    Column("spec_name", Text, nullable=False),
+    Column("spec_version", Integer, nullable=False),
+    Column("seeds_id", Identifier),
+    Column("seeds_name", Text),
+    Column("shape", String(16), nullable=False),
+    Column("wanted", Integer, nullable=False),
+    Column("params", Json, nullable=False),
+    Column("evaluation_id", Identifier, nullable=False, index=True),
+    Column("run_id", Identifier, nullable=False, index=True),
+    Column("files", Integer, nullable=False),  # how many were made
+    Column("problem", Text),
+    Column("archive", Json),  # of all files: sha256, size, state
+    Column("door", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("deleted_at", UtcDateTime),
+    Index(None, "workspace_id", "id"),
+)
+
+made_files = Table(
+    "made_files",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", Identifier, nullable=False),
+    Column("production_id", ForeignKey("productions.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),  # 0-based, in the order of samples
+    Column("path", Text, nullable=False),
+    Column("sample", Integer),  # None: of all
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    UniqueConstraint("production_id", "number"),
+)
+
+inspections = Table(
+    "inspections",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("production_id", Identifier, nullable=False, index=True),
+    Column("model", Text, nullable=False),
+    Column("evaluation_id", Identifier, nullable=False, index=True),
+    Column("run_id", Identifier, nullable=False, index=True),
+    Column("result", Json),
+    Column("door", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "workspace_id", "id"),
+)
+
+red_team_specs = Table(
+    "red_team_specs",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("application", Text, nullable=False),
+    Column("concerns", Text),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("workspace_id", "name"),
+    Index(None, "workspace_id", "id"),
+)
+
+red_team_runs = Table(
+    "red_team_runs",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("spec_id", Identifier, nullable=False, index=True),
+    Column("model", Text, nullable=False),
+    Column("behaviors", Integer, nullable=False),
+    Column("prompts", Integer, nullable=False),  # for each behaviour
+    Column("evaluation_id", Identifier, index=True),
+    Column("run_id", Identifier, index=True),
+    Column("result", Json),
+    Column("problem", Text),
+    Column("door", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "workspace_id", "id"),
+)
+
+# Judges with several dimensions, and what they said of answers that were sent to them.
+judges = Table(
+    "judges",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("description", Text),
+    Column("project", Text),
+    Column("versions", Json, nullable=False),  # number, model, dimensions; oldest first
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    UniqueConstraint("workspace_id", "name"),
+    Index(None, "workspace_id", "id"),
+)
+
+judge_evaluations = Table(
+    "judge_evaluations",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("judge_id", ForeignKey("judges.id", ondelete="CASCADE"), nullable=False),
+    Column("judge_version", Integer, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("request", Json, nullable=False),
+    Column("verdict", Json),
+    Column("error", Text),
+    Column("latency_ms", Integer, nullable=False),
+    Column("usage", Json, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "judge_id", "id"),
+)
+
+anonymizations = Table(
+    "anonymizations",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("seeds_id", Identifier, nullable=False),
+    Column("seeds_name", Text, nullable=False),
+    Column("request", Json, nullable=False),
+    Column("evaluation_id", Identifier, index=True),
+    Column("run_id", Identifier, index=True),
+    Column("result", Json),
+    Column("files", Json, nullable=False),
+    Column("problem", Text),
+    Column("door", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Index(None, "workspace_id", "id"),
+)

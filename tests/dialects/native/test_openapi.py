@@ -68,6 +68,10 @@ EXPECTED = {
     "/runs/{run_id}/report": {"get"},
     "/runs/{run_id}/export": {"get"},
     "/gate": {"post"},
+    "/suites": {"get", "post"},
+    "/suites/{suite_id}": {"get", "delete"},
+    "/suites/{suite_id}/prompts": {"get"},
+    "/suites/{suite_id}/runs": {"post"},
     "/compare": {"get"},
     "/compare/flips": {"get"},
 }

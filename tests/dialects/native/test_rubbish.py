@@ -69,6 +69,7 @@ async def ids(client: httpx2.AsyncClient) -> dict[str, str]:
     await client.post(f"/runs/{run_id}/cancel")
     spare = await client.post("/keys", json={"name": "spare"})
     webhook = await client.post("/webhooks", json={"url": "https://1.1.1.1/hook"})
+    suite = await client.post("/suites", json={"prompts": 1})
     await client.post("/repositories", json={"namespace": "ns", "name": "r"})
     content = "/repositories/ns/r/content?path=q.csv"
     assert (await client.put(content, content=b"q\nja\n")).status_code == 201
@@ -78,6 +79,7 @@ async def ids(client: httpx2.AsyncClient) -> dict[str, str]:
         "{run_id}": run_id,
         "{key_id}": spare.json()["id"],
         "{webhook_id}": webhook.json()["id"],
+        "{suite_id}": suite.json()["id"],
         "{delivery_id}": run_id,
         "{namespace}": "ns",
         "{repository}": "r",
@@ -141,7 +143,7 @@ async def test_rubbish_in_a_path_is_not_found(
             value = quote(text.encode("utf-8", "surrogatepass"), safe="")
             names = (
                 *("{evaluation_id}", "{dataset_id}", "{run_id}", "{key_id}", "{webhook_id}"),
-                *("{namespace}", "{repository}"),
+                *("{suite_id}", "{namespace}", "{repository}"),
             )
             answer = await client.request(method, filled(path, dict.fromkeys(names, value)))
             check(answer, (method, path, text))

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
 from weighbridge import spec
-from weighbridge.dialects.native import wire, wire_repositories
+from weighbridge.dialects.native import wire, wire_repositories, wire_suites
 from weighbridge.dialects.native.errors import MEDIA_TYPE
 from weighbridge.policy import PolicySpec
 
@@ -86,6 +86,7 @@ _READ = (
     *(wire.Judgement, wire.Judgements),
     *(wire_repositories.NewRepository, wire_repositories.NewBranch),
     *(wire_repositories.NewMerge, wire_repositories.DeliveryCommit),
+    *(wire_suites.NewSuite, wire_suites.NewSuiteRuns),
     PolicySpec,
 )
 

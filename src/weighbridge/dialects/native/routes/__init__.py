@@ -19,6 +19,7 @@ from weighbridge.dialects.native.routes import (
     results,
     reviews,
     runs,
+    suites,
     webhooks,
 )
 from weighbridge.dialects.shared import BodyLimit, LastResort
@@ -51,6 +52,7 @@ def build(services: Services) -> FastAPI:
         reviews,
         comparisons,
         gates,
+        suites,
         about,
         keys,
         webhooks,

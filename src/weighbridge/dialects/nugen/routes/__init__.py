@@ -1,7 +1,7 @@
 """The dialect as one application, out of a router per resource."""
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
 from weighbridge.dialects.nugen import errors
 from weighbridge.dialects.nugen.routes import (
@@ -12,7 +12,7 @@ from weighbridge.dialects.nugen.routes import (
     models,
     refused,
 )
-from weighbridge.dialects.shared import BodyLimit, LastResort
+from weighbridge.dialects.shared import BodyLimit, LastResort, WithoutSlash
 from weighbridge.wiring import Services
 
 # `refused` before `models`, which takes whatever follows `/models/`.
@@ -39,16 +39,3 @@ def build(services: Services) -> FastAPI:
     app.add_middleware(LastResort, answer=errors.from_unexpected)
     app.add_middleware(WithoutSlash)
     return app
-
-
-class WithoutSlash:
-    """ASGI middleware: an address means the same with and without a slash at its end."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        if scope["type"] == "http" and scope["path"].endswith("/"):
-            scope = {**scope, "path": scope["path"].rstrip("/") or "/"}
-        await self._app(scope, receive, send)

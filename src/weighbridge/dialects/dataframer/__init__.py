@@ -1,0 +1,1 @@
+"""DataFramer's API, `/api/dataframer`: seeds, specs, samples made by them, and how well they conform."""
