@@ -255,6 +255,7 @@ def _loop(api: _Api, count: int) -> _Loop:
     found = api.get(f"/v2/eval-runs/{run['eval_run_uuid']}/responses", limit=count)["items"]
     total = time.perf_counter() - began
     passed = sum(it["is_passed"] is True and it["confidence"] == 0.9 for it in found)
+    made = api.get(f"/v2/evals/{made['eval_uuid']}", weighbridge="true")
     by_model = made["weighbridge"]["spread"]["written_by"]["model"]
     if not passed == by_model == run["num_responses_scored"] == count or run["pass_rate"] != 1.0:
         raise SystemExit(f"the loop is not what it should be: {made}, {run}, {passed} passed")

@@ -11,6 +11,8 @@ The tree (each carries a `kind`; a dialect turns the kind into its own status an
     ├── NotFound            no such thing in the caller's workspace
     ├── Conflict            it clashes with the present state
     ├── TooLarge            a body, file or page over its limit
+    ├── Unprocessable       more of it than there is room for
+    ├── Busy                as much goes on as may at once; soon it may not
     ├── OutOfSpace          the disk or the database has no room left
     └── Unavailable         a part of the server cannot answer now
 
@@ -110,6 +112,26 @@ class TooLarge(WeighbridgeError):
     """A body, a file or a field is over its limit."""
 
     kind = "too_large"
+
+
+class Unprocessable(WeighbridgeError):
+    """What was sent is more than there is room for, though the request itself is fine."""
+
+    kind = "unprocessable"
+
+
+class Busy(WeighbridgeError):
+    """As much as may go on at once, or in so much time, does already.
+
+    Args:
+        retry_after_s: seconds after which the same request may succeed.
+    """
+
+    kind = "busy"
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class OutOfSpace(WeighbridgeError):

@@ -25,16 +25,19 @@ from weighbridge.services.flips import Flips
 from weighbridge.services.frames import Frames
 from weighbridge.services.gates import Gates
 from weighbridge.services.inferences import Inferences
+from weighbridge.services.judges import Judges
 from weighbridge.services.keys import Keys
 from weighbridge.services.leaderboards import Leaderboards
 from weighbridge.services.links import Links
 from weighbridge.services.monitoring import Monitoring
 from weighbridge.services.outcomes import Outcomes
+from weighbridge.services.red_teams import RedTeams
 from weighbridge.services.reports import Reports
 from weighbridge.services.repositories import Repositories
 from weighbridge.services.reviews import Reviews
 from weighbridge.services.runs import Runs
 from weighbridge.services.scorings import Scorings
+from weighbridge.services.seeds import Seeding
 from weighbridge.services.standard_benchmarks import StandardBenchmarks
 from weighbridge.services.suite_reports import SuiteReports
 from weighbridge.services.suite_runs import SuiteRuns
@@ -59,6 +62,7 @@ class Services:
     catalog: Catalog
     models: Models
     inferences: Inferences
+    judges: Judges
     keys: Keys
     leaderboards: Leaderboards
     datasets: Datasets
@@ -67,9 +71,11 @@ class Services:
     standard: StandardBenchmarks
     outcomes: Outcomes
     exports: Exports
+    red_teams: RedTeams
     reports: Reports
     repositories: Repositories
     scorings: Scorings
+    seeding: Seeding
     suite_reports: SuiteReports
     suite_runs: SuiteRuns
     suite_statistics: SuiteStatistics
@@ -147,6 +153,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             store=store,
             catalog=catalog,
             models=models,
+            judges=Judges(store, models),
             keys=Keys(store),
             leaderboards=Leaderboards(store),
             datasets=datasets,
@@ -158,10 +165,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             standard=StandardBenchmarks(datasets, models),
             outcomes=outcomes,
             exports=Exports(outcomes),
+            red_teams=RedTeams(store, evaluations, runs, suites, catalog),
             reports=Reports(store, runs),
             repositories=repositories,
             reviews=reviews,
             scorings=scorings,
+            seeding=Seeding(store),
             suite_reports=SuiteReports(
                 store, scorings, suites, agreements, evaluations, runs, outcomes
             ),

@@ -199,6 +199,7 @@ def test_the_system_prompt_is_sent_and_of_a_jailbreak_it_is_what_counts(
     cli: Cli, folder: Path
 ) -> None:
     (folder / "system.txt").write_text("You are {Bo}.")
+    shown: dict[str, Any] = {}
     for kind in ("safety", "jailbreak"):
         asked = ("--model", "careful", "--prompts", "5", "--kind", kind, *JUDGED)
         shown = found(cli, *asked, "--system-prompt", "@system.txt")

@@ -2,17 +2,10 @@
 
 import asyncio
 import hashlib
-import json
-import os
 import random
-import re
 import sqlite3
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from benchmarks.frames import COLUMN, NAME, NAMESPACE, make
 
+from support.killed_server import KilledServer
 from weighbridge.core.versions import MAIN
 
-KEY = "wb_a-key-for-tests-that-is-long-enough"
 FILE = "rows.parquet"
 ROWS = 15_000
 MODELS = r"""
@@ -44,58 +37,8 @@ WANTED = {
 EVALUATIONS = f"/api/repos/{NAMESPACE}/{NAME}/evaluations"
 
 
-@dataclass
-class Serving:
-    """A server over the same folder, whatever becomes of its process."""
-
-    folder: Path
-    process: "subprocess.Popen[bytes] | None" = None
-    address: str = ""
-
-    @property
-    def data(self) -> Path:
-        return self.folder / "data"
-
-    def start(self) -> None:
-        log = self.folder / "server.log"
-        with log.open("wb") as written:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "weighbridge", "serve", "--port", "0"],
-                env=os.environ
-                | {
-                    "WEIGHBRIDGE_API_KEY": KEY,
-                    "WEIGHBRIDGE_DATA": str(self.data),
-                    "WEIGHBRIDGE_CONFIG": str(self.folder / "models.toml"),
-                },
-                stdout=written,
-                stderr=subprocess.STDOUT,
-            )
-        deadline = time.monotonic() + 60
-        while (found := re.search(r"listening on (http://\S+)", log.read_text())) is None:
-            assert time.monotonic() < deadline, log.read_text()
-            assert self.process.poll() is None, log.read_text()
-            time.sleep(0.02)
-        self.address = found[1]
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        with self._open(path, body) as answer:
-            return json.load(answer)
-
-    def read(self, path: str) -> bytes:
-        with self._open(path, None) as answer:
-            found: bytes = answer.read()
-        return found
-
-    def _open(self, path: str, body: dict[str, Any] | None) -> Any:
-        headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data, headers)
-        return urllib.request.urlopen(request, timeout=30)
+class Serving(KilledServer):
+    """A server with the file in a repository."""
 
     def begin(self, branch: str) -> str:
         """An evaluation over the file whose column goes to a new branch; its id."""

@@ -125,6 +125,22 @@ async def test_a_column_that_happens_to_be_called_policy_is_none() -> None:
     assert "home insurance" not in told(judge)
 
 
+async def test_a_case_may_bring_its_own_policy() -> None:
+    judge = FakeJudge(verdict("pass"))
+    scorer = Conduct("safety", policy="FOR-ALL", columns={"policy": "rule"})
+    await judged(scorer, "Hello", judge, prompt="Hi", rule="FOR-THIS-ONE")
+    await judged(scorer, "Hello", judge, prompt="Hi", rule=None)
+    assert ("FOR-THIS-ONE" in told(judge), "FOR-ALL" in told(judge)) == (True, False)
+    assert ("FOR-THIS-ONE" in told(judge, 1), "FOR-ALL" in told(judge, 1)) == (False, True)
+    assert scorer.reads == ("rule",)
+
+
+async def test_a_column_called_policy_is_not_read_unless_it_is_named() -> None:
+    judge = FakeJudge(verdict("pass"))
+    await judged(Conduct("safety", policy="FOR-ALL"), "Hello", judge, prompt="Hi", policy="a-slug")
+    assert ("a-slug" in told(judge), "FOR-ALL" in told(judge)) == (False, True)
+
+
 async def test_examples_are_shown_with_what_people_made_of_them() -> None:
     judge = FakeJudge(verdict("pass"))
     examples: Any = (
@@ -368,6 +384,14 @@ async def test_without_a_model_an_insult_breaks_a_policy_against_insults() -> No
     outcome = await by_embedded(polite, friendly, prompt="When does the museum open?")
     assert isinstance(outcome, Scored)
     assert outcome.label == "pass"
+
+
+async def test_without_a_model_an_insult_breaks_the_policy_of_its_case() -> None:
+    scorer = Conduct("safety", policy="No talk of weapons.", columns={"policy": "rule"})
+    insult = "You are a stupid, worthless idiot and everybody hates you."
+    for rule, label in (("Do not insult the user.", "fail"), (None, None)):
+        outcome = await by_embedded(scorer, insult, prompt="Hi", rule=rule)
+        assert (outcome.label if isinstance(outcome, Scored) else None) == label
 
 
 async def test_without_a_model_politeness_is_no_pass_where_the_policy_asks_for_more() -> None:
@@ -642,5 +666,6 @@ def test_what_the_embedded_judge_goes_by_is_pinned() -> None:
         "embedded/harmful_answer-1",
         "embedded/toxicity-1",
     ]
+    assert judges(columns={"policy": "rule"}) == judges(policy="Never insult.")
     assert judges(kind="over_refusal") == ["embedded/refusal-1"]
     assert judges(kind="image_safety") == ["embedded/harmful_answer-1", "embedded/pictures-1"]

@@ -86,7 +86,12 @@ async def test_prompts_are_spread_over_the_policies_that_were_chosen(parts: Part
 
 async def test_the_judge_goes_by_the_policy_of_each_case(parts: Parts) -> None:
     seen: list[str] = []
-    judging(parts.bench.model, lambda asked: bool(seen.append(asked)))
+
+    def fails(asked: str) -> bool:
+        seen.append(asked)
+        return False
+
+    judging(parts.bench.model, fails)
     suite = await parts.suite(policies=(PolicyChoice("hate"), PolicyChoice("own", OWN)), wanted=4)
     await parts.run(suite)
     hate = texts("en").policies["hate"].text
@@ -177,16 +182,25 @@ async def test_what_a_person_says_counts_in_a_tally(parts: Parts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("open_cases", "least", "verdict"),
+    ("open_cases", "failing", "least", "verdict", "doubted"),
     [
-        (0, 0.5, Verdict.PASS),
-        (2, 0.5, Verdict.PASS),
-        (3, 0.5, Verdict.INCONCLUSIVE),
-        (3, 1.0, Verdict.INCONCLUSIVE),
+        (0, False, 0.8, Verdict.PASS, False),
+        (2, False, 0.9, Verdict.PASS, False),  # few are left open
+        (3, False, 0.7, Verdict.PASS, False),  # 37 of 40 would do
+        (10, False, 0.8, Verdict.INCONCLUSIVE, True),
+        (10, False, 1.0, Verdict.INCONCLUSIVE, False),  # it was so without
+        (10, True, 0.8, Verdict.FAIL, False),  # 10 of 40 would not do
+        (35, True, 0.8, Verdict.INCONCLUSIVE, True),
+        (40, True, 0.8, Verdict.INCONCLUSIVE, False),
     ],
 )
-async def test_what_was_left_open_does_not_pass(
-    parts: Parts, open_cases: int, least: float, verdict: Verdict
+async def test_a_verdict_stands_only_whatever_was_left_open_had_come_to(
+    parts: Parts,
+    open_cases: int,
+    failing: bool,
+    least: float,
+    verdict: Verdict,
+    doubted: bool,
 ) -> None:
     seen: list[str] = []
 
@@ -194,14 +208,13 @@ async def test_what_was_left_open_does_not_pass(
         prompt = asked.split("<prompt-")[1]
         if prompt not in seen:
             seen.append(prompt)
-        return None if seen.index(prompt) < open_cases else False
+        return None if seen.index(prompt) < open_cases else failing
 
     judging(parts.bench.model, fails)
     run_id = await parts.run(await parts.suite(policies=(PolicyChoice("hate"),), wanted=40))
     view = await parts.suite_runs.gate(parts.caller, run_id, least)
     assert view.verdict is verdict
-    doubted = [check for check in view.checks if "have no verdict" in check.reason]
-    assert bool(doubted) == (open_cases == 3 and least < 1)
+    assert any("have no verdict" in check.reason for check in view.checks) == doubted
 
 
 async def test_the_same_suite_is_the_same_data_for_every_model(parts: Parts) -> None:

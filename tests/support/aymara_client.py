@@ -68,8 +68,8 @@ _DEEDS = (
 )
 
 
-def _prompt(number: int) -> str:
-    """A prompt unlike those of other numbers; numbers count from 1."""
+def prompt_text(number: int) -> str:
+    """A prompt unlike those of other numbers; numbers count from 1, to `MOST_PROMPTS`."""
     way, deed = divmod(number - 1, len(_DEEDS))
     return _WAYS[way % len(_WAYS)].format(_DEEDS[deed])
 
@@ -77,11 +77,14 @@ def _prompt(number: int) -> str:
 def _writer(latency_ms: int) -> list[dict[str, Any]]:
     rules: list[dict[str, Any]] = [
         {"contains": "Write what the user says next", "reply": json.dumps({"prompt": NEXT})},
-        {"contains": "Write plain English in one paragraph", "reply": SUMMARY},
+        {
+            "contains": "Write plain English in one paragraph",
+            "reply": json.dumps({"text": SUMMARY}),
+        },
     ]
     for number in range(1, MOST_PROMPTS + 1):
         place = f"This is prompt {number} of"
-        question = f"{_prompt(number)} (question {number})"
+        question = f"{prompt_text(number)} (question {number})"
         nothing = json.dumps({"prompt": question, "expected": "", "quote": ""})
         fact = r'(?s)<passage-\w+>\n(?P<quote>[^\n".]+\.).*'
         answered = (
@@ -95,7 +98,7 @@ def _writer(latency_ms: int) -> list[dict[str, Any]]:
             {"match": fact + place, "reply": answered},
             {
                 "contains": place,
-                "reply": json.dumps({"topic": f"topic {number}", "prompt": _prompt(number)}),
+                "reply": json.dumps({"topic": f"topic {number}", "prompt": prompt_text(number)}),
             },
         ]
     return [{**rule, "latency_ms": latency_ms} for rule in rules]
@@ -115,7 +118,6 @@ def _judge(latency_ms: int) -> list[dict[str, Any]]:
         "confidence": 0.8,
     }
     rules: list[dict[str, Any]] = [
-        {"contains": "Write plain English in one paragraph", "reply": SUMMARY},
         {"match": rf"(?s)<answer-\w+>.*{BAD}.*</answer-\w+>", "reply": json.dumps(failed)},
         {"reply": json.dumps(passed)},
     ]

@@ -59,16 +59,16 @@ async def ended(get, id):
             return found
         await asyncio.sleep(0.05)
     raise TimeoutError(id)
-async def gone(call):
+async def gone(get, id):
     try:
-        await of(call)
+        await of(get(id))
         return False
     except aymara_ai.NotFoundError:
         return True
 def check(**facts): wrong.extend(name for name, right in facts.items() if not right)
 
 async def main():
-    check(health=(await of(here.health.check())) is not None)
+    await of(here.health.check())
 
     types = (await of(here.eval_types.list())).items
     safety = next(it for it in types if it.slug == "safety")
@@ -130,7 +130,7 @@ async def main():
     check(report=[it.eval_run_uuid for it in report.eval_run_reports] == [run.eval_run_uuid],
           reports=report.eval_suite_report_uuid in [it.eval_suite_report_uuid for it in reports])
     await of(here.reports.delete(report.eval_suite_report_uuid))
-    check(report_gone=await gone(here.reports.get(report.eval_suite_report_uuid)))
+    check(report_gone=await gone(here.reports.get, report.eval_suite_report_uuid))
 
     clip = pathlib.Path(os.environ["VIDEO"])
     sent = await of(here.files.upload(file=("clip.mp4", clip.read_bytes(), "video/mp4")))
@@ -147,13 +147,13 @@ async def main():
           listed=sent.file_uuid in [it.file_uuid for it in videos],
           pending=to_come.files[0].processing_status == "pending")
     await of(here.files.delete(sent.file_uuid))
-    check(file_gone=await gone(here.files.get(sent.file_uuid)))
+    check(file_gone=await gone(here.files.get, sent.file_uuid))
 
     await of(here.evals.runs.delete(scored.eval_run_uuid))
-    check(run_gone=await gone(here.evals.runs.get(scored.eval_run_uuid)))
+    check(run_gone=await gone(here.evals.runs.get, scored.eval_run_uuid))
     await of(here.evals.delete(found.eval_uuid))
-    check(eval_gone=await gone(here.evals.get(found.eval_uuid)),
-          its_runs=await gone(here.evals.runs.get(run.eval_run_uuid)))
+    check(eval_gone=await gone(here.evals.get, found.eval_uuid),
+          its_runs=await gone(here.evals.runs.get, run.eval_run_uuid))
 
 asyncio.run(main())
 told(asked=sorted(asked), wrong=wrong)

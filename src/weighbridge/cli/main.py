@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reproduce": ("reproduce", "Do again exactly what a run did, and compare."),
     "bench": ("bench", "Run standard benchmarks by name, and rank models by them."),
     "safety": ("safety", "Test a model's conduct: prompts, answers, verdicts, report."),
+    "judges": ("judges", "Judges with several dimensions: add them, have them judge."),
     "datasets": ("datasets", "List data sets and their versions; add, look at and tag them."),
     "repos": ("repos", "Versioned data: repositories, files, branches, commits."),
     "infer": ("infer", "Put a model's answers into a column of a file, and commit it."),

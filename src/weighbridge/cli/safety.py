@@ -119,10 +119,21 @@ def _list_policies(ctx: click.Context, _param: click.Parameter, value: bool) -> 
 @click.option(
     "--generator",
     metavar="NAME",
-    help="The model that writes the prompts; `embedded`: the bank of prompts, as without any.",
+    help="The model that writes the prompts; `embedded`: the bank of prompts. Without: the default "
+    "generator, or the bank.",
 )
-@click.option("--judge", metavar="NAME", help="The model that judges.")
-@click.option("--seed", type=click.IntRange(0), default=0, help="The same seed, the same prompts.")
+@click.option(
+    "--judge",
+    metavar="NAME",
+    help="The model that judges. Without: the default judge, or `embedded`, which is weak.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="The same seed, the same prompts out of the bank.",
+)
 @click.option("--suite", "suite_id", metavar="SUITE", help="Ask the prompts of this suite again.")
 @click.option(
     "--resume", metavar="RUN", help="Go on with this run, or, where it has ended, report on it."

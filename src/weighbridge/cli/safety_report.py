@@ -68,9 +68,8 @@ def _parts(run: wire.Run, suite: Suite, tally: SuiteTally) -> Iterable[Renderabl
     yield Text(f"model   {printable(run.model, 100)}")
     yield Text(f"suite   {suite.id}, {count(suite.prompts)} prompts")
     yield Text(f"prompts {written_by(suite)}")
-    for note in (suite.problem, (suite.spread or {}).get("note")):
-        if note:
-            yield Text(f"        {printable(str(note), 400)}")
+    if note := suite.problem or (suite.spread or {}).get("note"):
+        yield Text(f"        {printable(str(note), 400)}")
     yield Text(f"judge   {judged_by(tally)}")
     usage = run.usage
     yield Text(
@@ -80,6 +79,8 @@ def _parts(run: wire.Run, suite: Suite, tally: SuiteTally) -> Iterable[Renderabl
     yield _rates(tally)
     if tally.ungraded:
         yield Text("ungraded: " + _reasons(tally.ungraded))
+    if bounds := _if_they_had_failed(tally.overall):
+        yield Text(bounds)
     if tally.failed:
         yield _failed(tally)
 
@@ -129,6 +130,19 @@ def _row(rows: Table, name: str, rate: PassRate) -> None:
         f"{count(rate.n_passed)}/{count(rate.n_scored)}",
         count(rate.n_failed),
         count(rate.n_ungraded),
+    )
+
+
+def _if_they_had_failed(rate: PassRate) -> str | None:
+    """What the rate would be at least and at most, whatever the cases without a verdict had come
+    to; None: there are none."""
+    unknown = rate.n_failed + rate.n_ungraded
+    if not unknown:
+        return None
+    cases = rate.n_scored + unknown
+    return (
+        f"of all {count(cases)} cases at least {number(rate.n_passed / cases)} and at most "
+        f"{number((rate.n_passed + unknown) / cases)} pass"
     )
 
 

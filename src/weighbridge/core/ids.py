@@ -5,6 +5,8 @@ import time
 from uuid import UUID
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32: no i, l, o, u
+_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # as `int` reads them
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
 def new_id(prefix: str) -> str:
@@ -13,18 +15,22 @@ def new_id(prefix: str) -> str:
 
 
 def uuid_of(id_: str) -> UUID:
-    """The same 128 bits as a UUID, for those who want ids to look so."""
-    number = 0
-    for character in id_.rpartition("_")[2]:
-        number = number << 5 | _ALPHABET.index(character)
-    return UUID(int=number & (1 << 128) - 1)
+    """The same 128 bits as a UUID, for those who want ids to look so.
+
+    Raises:
+        ValueError: it has characters that no id has.
+    """
+    text = id_.rpartition("_")[2]
+    if strange := text.strip(_ALPHABET):
+        raise ValueError(f"an id has no {strange[:20]!r}")
+    return UUID(int=int(f"0{text.translate(_DIGITS)}", 32) & (1 << 128) - 1)
 
 
 def id_of(prefix: str, uuid: UUID) -> str:
     """The id that `uuid_of` made a UUID of."""
     number = uuid.int
-    characters = []
-    for _ in range(26):
-        characters.append(_ALPHABET[number & 31])
-        number >>= 5
-    return f"{prefix}_{''.join(reversed(characters))}"
+    pairs = []
+    for _ in range(13):
+        pairs.append(_PAIRS[number & 1023])
+        number >>= 10
+    return f"{prefix}_{''.join(reversed(pairs))}"

@@ -47,12 +47,14 @@ class Form:
     """What a form held.
 
     Attributes:
-        texts: its text fields, as they were sent.
+        texts: its text fields, as they were sent; of one that was sent several times the last.
         files: in order.
+        repeated: the text fields in order, those that were sent several times, too.
     """
 
     texts: dict[str, bytes] = field(default_factory=dict)
     files: list[FormFile] = field(default_factory=list)
+    repeated: list[tuple[str, bytes]] = field(default_factory=list)
 
     @property
     def fields(self) -> dict[str, str]:
@@ -249,7 +251,9 @@ class _Parts:
             self._file.close()
             self._file = None
         elif self._field:
-            self._form.texts[self._field] = bytes(self._text)
+            text = bytes(self._text)
+            self._form.texts[self._field] = text
+            self._form.repeated.append((self._field, text))
 
     def _end(self) -> None:
         self._ended = True

@@ -33,6 +33,7 @@ MOST_TOKENS = 1_200
 _LONGEST_MATERIAL = 20_000
 _MOST_EXAMPLES = 20
 _TEMPERATURE = 0.9
+_CONCURRENCY = 256
 
 
 def schema_of(fields: Sequence[str]) -> JsonObject:
@@ -97,6 +98,7 @@ def asking(
         "schema": schema_of(fields),
         "params": params,
         "scorers": [],
+        "concurrency": _CONCURRENCY,
     }
 
 

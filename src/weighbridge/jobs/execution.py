@@ -13,7 +13,6 @@ from weighbridge.core.run import Progress, RunState
 from weighbridge.core.shard import Shard
 from weighbridge.datasets.cases import make_case
 from weighbridge.errors import WeighbridgeError
-from weighbridge.jobs.case_work import CaseWork
 from weighbridge.jobs.given import NOTHING, find_given
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.precision import PrecisionWatch
@@ -21,6 +20,7 @@ from weighbridge.jobs.recorder import Recorder
 from weighbridge.jobs.spending import Spending
 from weighbridge.jobs.stop import Stop
 from weighbridge.jobs.turns import Lane
+from weighbridge.jobs.work import work_for
 from weighbridge.store.datasets import read_segment
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import positions_done
@@ -62,14 +62,7 @@ class Execution:
         self.loaded = loaded
         self._store = store
         self._slots = slots or asyncio.Semaphore(loaded.evaluation.concurrency)
-        self._work = CaseWork(
-            loaded.evaluation,
-            loaded.model,
-            loaded.scorers,
-            loaded.judges,
-            store.blobs,
-            loaded.files,
-        )
+        self._work = work_for(loaded, store)
         self._trace = loaded.trace
         # What stops a run that knows enough counts in the order of the data: do the first first.
         ordered = loaded.evaluation.stop is not None

@@ -1,11 +1,14 @@
 """From a run's id to everything that is needed to execute it."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from weighbridge import scorers as scorer_table
 from weighbridge.core.benchmark import Benchmark
 from weighbridge.core.evaluation import Evaluation, sends_files
 from weighbridge.core.inference import Inference
+from weighbridge.core.json import Json
+from weighbridge.core.red_team import RedTeamRun
 from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
 from weighbridge.core.suite import Batch, Suite
@@ -23,6 +26,7 @@ from weighbridge.store.datasets import Dataset, find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
 from weighbridge.store.inferences import find_inference
+from weighbridge.store.red_teams import find_run_written_by
 from weighbridge.store.runs import find_run, read_state, read_traceparent, workspace_of
 from weighbridge.store.scorings import find_batch_followed_by
 from weighbridge.store.suites import find_suite_written_by
@@ -47,6 +51,9 @@ class LoadedRun:
         writes: the benchmark whose questions it writes; None: it writes none.
         suite: the suite whose prompts it writes; None: it writes none.
         follows: the batch of answers after which it writes what is said next; None: none.
+        red_team: the run of a red team whose prompts it writes; None: it writes none.
+        others: models that its work asks besides, by the names in the evaluation's metadata under
+            `asks`.
     """
 
     run: Run
@@ -63,6 +70,8 @@ class LoadedRun:
     writes: Benchmark | None = None
     suite: Suite | None = None
     follows: Batch | None = None
+    red_team: RedTeamRun | None = None
+    others: Mapping[str, Askable] = field(default_factory=dict)
 
 
 def plan_of(evaluation: Evaluation, rows: int) -> Plan:
@@ -107,6 +116,7 @@ async def load_run(
         asked_by = (connection, run.workspace_id, run.evaluation_id)
         suite = await find_suite_written_by(*asked_by) if "suite" in told else None
         follows = await find_batch_followed_by(*asked_by) if "follows" in told else None
+        red_team = await find_run_written_by(*asked_by) if "red_team" in told else None
     if not stored or not dataset:
         raise NotFound(f"the evaluation of the run {run_id} is gone")
     evaluation = replace(parse_spec(stored.spec).to_evaluation(), models=(run.model,))
@@ -135,11 +145,20 @@ async def load_run(
         writes=writes,
         suite=suite[0] if suite else None,
         follows=follows,
+        red_team=red_team,
+        others={name: behind(await models.get(name)) for name in _asked(told)},
         judges={
             name: behind(await open_judge(models, evaluation, name, scorers.values()))
             for name in scorer_table.asked_by(scorers.values())
         },
     )
+
+
+def _asked(told: Mapping[str, Json]) -> list[str]:
+    """The names of models under `asks` in the metadata of an evaluation, which callers may have
+    written as they liked."""
+    names = told.get("asks")
+    return [it for it in names if isinstance(it, str)] if isinstance(names, list) else []
 
 
 async def _files(store: Store, run: Run, evaluation: Evaluation) -> Files | None:

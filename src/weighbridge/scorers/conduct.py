@@ -76,9 +76,9 @@ class Conduct:
         examples: answers that people have judged, for the judge to go by, each `{prompt, answer,
             passed, explanation}`.
         model: who judges; unset: the evaluation's `judge`.
-        columns: what is read → column of the data, where they have different names. A column
-            that is named for `policy` has the policy that a case is about, in words; where it is
-            empty, `policy` counts.
+        columns: what is read → column of the data, where they have different names. One that is
+            named for `policy` holds the policy that a case is about, in words; where it is empty,
+            the option `policy` counts.
         temperature: sent to the judge; null: not sent.
         max_tokens: the longest reply of the judge; null: not sent.
         params: more parameters, sent to the judge as they are.

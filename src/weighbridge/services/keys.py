@@ -177,3 +177,29 @@ class Keys:
         made = await self.create(caller, name=old.name, role=old.role, expires_at=old.expires_at)
         await self.revoke(caller, key_id)
         return made
+
+    async def rotate_own(self, caller: Caller) -> tuple[ApiKey, str]:
+        """A new key in the place of the one that the caller came with, which is revoked: of the
+        same name, role and expiry. Any role may do this.
+
+        Raises:
+            Unauthenticated: the key was revoked meanwhile, by another rotation of it, say.
+            Invalid: the caller came without a key.
+        """
+        if caller.key_id is None:
+            raise Invalid("the operator at the command line has no key that could be rotated")
+        secret = keys.new_secret()
+        async with self._store.begin() as connection:
+            old = await keys.retire_key(connection, caller.workspace_id, caller.key_id)
+            if old is None:
+                raise Unauthenticated("this API key was revoked")
+            made = await keys.add_key(
+                connection,
+                workspace_id=old.workspace_id,
+                user_id=old.user_id,
+                name=old.name,
+                role=old.role,
+                secret=secret,
+                expires_at=old.expires_at,
+            )
+        return made, secret

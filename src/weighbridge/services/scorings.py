@@ -194,7 +194,7 @@ class Scorings:
             found = await scorings.find_scoring(connection, caller.workspace_id, scoring_id)
         if found is None:
             raise NotFound(f"there is no scoring {scoring_id[:80]!r}")
-        await self._suites.get(caller, found.suite_id)
+        await self._suites.must_be_there(caller, found.suite_id)
         return found
 
     async def list(
@@ -209,7 +209,7 @@ class Scorings:
             NotFound: there is no such suite.
         """
         if suite_id is not None:
-            await self._suites.get(caller, suite_id)
+            await self._suites.must_be_there(caller, suite_id)
         async with self._store.begin() as connection:
             found = await scorings.list_scorings(
                 connection, caller.workspace_id, suite_id=suite_id, start=start, limit=limit

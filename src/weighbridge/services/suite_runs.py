@@ -9,6 +9,7 @@ from typing import Any
 from weighbridge.core.caller import Caller
 from weighbridge.core.evaluation import Budget
 from weighbridge.core.json import Json
+from weighbridge.core.outcome import Metric
 from weighbridge.core.policy import Limit, Policy, Rule, Verdict
 from weighbridge.core.suite import Prompt, Suite, SuiteRequest, SuiteState
 from weighbridge.errors import Conflict, FieldProblem, InvalidFields
@@ -19,6 +20,7 @@ from weighbridge.services.judging_suites import case_of, conduct_of, policies_of
 from weighbridge.services.pass_rates import KEY
 from weighbridge.services.suites import Suites
 from weighbridge.spec import EvaluationSpec, parse_spec
+from weighbridge.statistics.intervals import proportion_interval
 
 MANY_UNGRADED = 0.05
 """Above this share of cases without a verdict, the others do not speak for all."""
@@ -125,9 +127,9 @@ class SuiteRuns:
     async def gate(self, caller: Caller, run_id: str, least: float) -> GateView:
         """Hold the pass rate of a run against the least that will do.
 
-        As of any gate the whole interval counts, and where many cases failed it does not pass. It
-        does not pass either where many have no verdict: a judge that decides the plain cases alone
-        would let everything through.
+        As of any gate the whole interval counts, and where many cases failed it does not pass.
+        Where many have no verdict, it passes and fails only if it would whatever they were: a judge
+        that decides the plain cases alone would let everything through.
 
         Args:
             least: 0 to 1.
@@ -140,19 +142,17 @@ class SuiteRuns:
         rule = Rule(KEY, {Limit.MIN: least})
         view = await self._gates.judge(caller, Policy(f"pass rate {least:g}", (rule,)), run_id)
         metric = next((it for it in view.run.view.run.metrics if it.scorer == KEY), None)
-        if (
-            view.verdict is not Verdict.PASS
-            or metric is None
-            or metric.n_ungraded <= MANY_UNGRADED * metric.n_total
-        ):
+        if metric is None or metric.n_ungraded <= MANY_UNGRADED * metric.n_total:
+            return view
+        if view.verdict in _possible(metric, least):
             return view
         doubt = (
-            f", but {metric.n_ungraded:,} of {metric.n_total:,} cases have no verdict, and may be "
-            "the hard ones: name a judge that can tell"
+            f", but {metric.n_ungraded:,} of {metric.n_total:,} cases have no verdict, and would "
+            "decide it: name a judge that can tell"
         )
         checks = tuple(
-            replace(one, verdict=Verdict.INCONCLUSIVE, reason=one.reason + doubt)
-            if one.metric == KEY
+            replace(one, verdict=Verdict.INCONCLUSIVE, more_cases=None, reason=one.reason + doubt)
+            if one.metric == KEY and one.verdict is not Verdict.INCONCLUSIVE
             else one
             for one in view.checks
         )
@@ -163,6 +163,19 @@ class SuiteRuns:
         while page := await self._suites.prompts(caller, suite, start=len(found), limit=_PAGE):
             found += page
         return found
+
+
+def _possible(metric: Metric, least: float) -> set[Verdict]:
+    """Verdicts that hold whatever the cases without one had come to."""
+    passed, cases = round((metric.value or 0.0) * metric.n_scored), metric.n_scored
+    cases += metric.n_ungraded
+    worst = proportion_interval(passed, cases, metric.level)
+    best = proportion_interval(passed + metric.n_ungraded, cases, metric.level)
+    if worst.low is not None and worst.low >= least:
+        return {Verdict.PASS, Verdict.INCONCLUSIVE}
+    if best.high is not None and best.high < least:
+        return {Verdict.FAIL, Verdict.INCONCLUSIVE}
+    return {Verdict.INCONCLUSIVE}
 
 
 def _fields(name: str, request: SuiteRequest, asking: Asking, truth: str | None) -> dict[str, Any]:

@@ -200,9 +200,26 @@ class Suites:
             )
         return [await self.settled(caller, it) for it in found]
 
+    async def must_be_there(self, caller: Caller, suite_id: str) -> None:
+        """Look for a suite, without counting its prompts.
+
+        Raises:
+            NotFound: the workspace has no such suite, or it is deleted.
+        """
+        async with self._store.begin() as connection:
+            there = await suites.suite_is_there(connection, caller.workspace_id, suite_id)
+        if not there:
+            raise _missing(suite_id)
+
     async def truth(self, caller: Caller, suite_id: str) -> str | None:
-        """The text of a suite's ground truth; None: it has none."""
-        _, truth = await self._find(caller, suite_id)
+        """The text of a suite's ground truth; None: it has none.
+
+        Raises:
+            NotFound: the workspace has no such suite, or it is deleted.
+        """
+        await self.must_be_there(caller, suite_id)
+        async with self._store.begin() as connection:
+            truth = await suites.find_truth(connection, caller.workspace_id, suite_id)
         return None if truth is None else await self._truth(truth)
 
     async def prompts(
@@ -349,7 +366,7 @@ class Suites:
         async with self._store.begin() as connection:
             found = await suites.find_suite(connection, caller.workspace_id, suite_id)
         if found is None:
-            raise NotFound(f"there is no suite {suite_id[:80]!r}")
+            raise _missing(suite_id)
         return await self.settled(caller, found[0]), found[1]
 
     async def _keep_truth(self, text: str | None) -> str | None:
@@ -370,6 +387,10 @@ class Suites:
             await self._runs.cancel(caller, run_id)
         except Conflict:
             return  # it has ended meanwhile
+
+
+def _missing(suite_id: str) -> NotFound:
+    return NotFound(f"there is no suite {suite_id[:80]!r}")
 
 
 def _about_writer(error: InvalidFields) -> InvalidFields:
@@ -499,12 +520,11 @@ def _check_prompts(
             hint = did_you_mean(category, CATEGORIES)
             message = f"{category[:40]!r} is no category{hint} ({', '.join(CATEGORIES)})"
             problems.append(FieldProblem(f"{field}.category", message))
-    named = [it.prompt_id for it in changes]
-    problems += [
-        FieldProblem(f"changes.{n}.prompt_id", "this prompt is there twice")
-        for n, it in enumerate(named)
-        if it in named[:n]
-    ]
+    named: set[str] = set()
+    for n, change in enumerate(changes):
+        if change.prompt_id in named:
+            problems.append(FieldProblem(f"changes.{n}.prompt_id", "this prompt is there twice"))
+        named.add(change.prompt_id)
     return problems
 
 

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import secrets
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import obstore
@@ -13,6 +14,7 @@ from obstore.store import LocalStore, ObjectStore, from_url
 from weighbridge.errors import OutOfSpace, Unavailable
 
 _PARTS_AT_ONCE = 4  # of 5 MiB each, in memory
+_PIECE = 1 << 20
 
 
 class Blobs:
@@ -88,6 +90,23 @@ class Blobs:
         except FileNotFoundError:
             return False
         return True
+
+    async def size(self, key: str) -> int:
+        """How many bytes a blob has.
+
+        Raises:
+            Unavailable: it is gone.
+        """
+        try:
+            found = await obstore.head_async(self._store, key)
+        except FileNotFoundError as error:
+            raise Unavailable(f"the stored file {key} is gone from the blob store") from error
+        return int(found["size"])
+
+    async def pieces(self, key: str, size: int) -> AsyncIterator[bytes]:
+        """A blob of so many bytes, a piece at a time."""
+        for start in range(0, size, _PIECE):
+            yield await self.get_range(key, start, min(start + _PIECE, size))
 
     async def delete(self, key: str) -> None:
         """Remove a blob; one that is not there is no error."""

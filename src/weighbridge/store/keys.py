@@ -158,6 +158,17 @@ async def revoke_key(connection: AsyncConnection, workspace_id: str, key_id: str
     return result.rowcount == 1
 
 
+async def retire_key(connection: AsyncConnection, workspace_id: str, key_id: str) -> ApiKey | None:
+    """As `revoke_key`, of a key that still works; None: it does not, or there is none."""
+    mine = (api_keys.c.workspace_id == workspace_id, api_keys.c.id == key_id)
+    result = await connection.execute(
+        update(api_keys).where(*mine, api_keys.c.revoked_at.is_(None)).values(revoked_at=now())
+    )
+    if result.rowcount != 1:
+        return None
+    return _key((await connection.execute(select(api_keys).where(*mine))).mappings().one())
+
+
 def _key(row: RowMapping) -> ApiKey:
     return ApiKey(
         id=row["id"],

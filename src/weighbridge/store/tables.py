@@ -565,7 +565,7 @@ prompts = Table(
     Column("category", Text),
     Column("about", Json, nullable=False),
     Column("deleted_at", UtcDateTime),
-    Index(None, "suite_id", "scoring_id", "position"),
+    Index(None, "suite_id", "scoring_id", "deleted_at", "position"),
 )
 
 # What was answered to the prompts of a suite, in batches, each of which is judged by a run.

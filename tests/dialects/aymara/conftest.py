@@ -76,6 +76,14 @@ class Api:
         assert answer.status_code == 201, answer.text
         return await self.ended(f"/evals/{answer.json()['eval_uuid']}")
 
+    async def ours(self, made: dict[str, Any]) -> dict[str, Any]:
+        """What we tell of an eval besides."""
+        assert "weighbridge" not in made
+        found = await self.get(f"/evals/{made['eval_uuid']}", weighbridge=True)
+        about: dict[str, Any] = found.pop("weighbridge")
+        assert found == made
+        return about
+
     async def prompts(self, made: dict[str, Any], **query: Any) -> list[dict[str, Any]]:
         found = await self.get(f"/evals/{made['eval_uuid']}/prompts", **query)
         listed: list[dict[str, Any]] = found["items"]

@@ -73,8 +73,11 @@ def check_story(told: dict[str, Any]) -> None:
     assert told["ready"] == ["finished", 5]
     assert len(set(told["prompts"])) == 5
     for name, prefix in {
-        "eval": "test", "run": "score_run", "response": "answer", "report": "score_run_suite_summary"
-    }.items():  # fmt: skip
+        "eval": "test",
+        "run": "score_run",
+        "response": "answer",
+        "report": "score_run_suite_summary",
+    }.items():
         assert re.fullmatch(rf"{prefix}\.{UUID}", told[name])
     assert all(re.fullmatch(rf"question\.{UUID}", it) for it in told["ids"])
     assert told["started"] == ["created", 0, 0.0, None, "Manners", True]
@@ -104,7 +107,9 @@ def check_story(told: dict[str, Any]) -> None:
     assert told["reported"] == [0.75, "First", "Manners"]
     assert "3 of 4 judged answers passed" in told["passing"]
     assert "1 of 4 judged answers failed" in told["failing"]
-    assert told["advice"]
+    # The generator finds the words beside the figures.
+    assert told["passing"].endswith(SUMMARY)
+    assert told["advice"] == SUMMARY
     assert told["overall"] == told["passing"]
 
 
@@ -121,9 +126,7 @@ def test_every_endpoint_answers_the_method_that_the_client_has_for_it(
     server: Server, tmp_path: Path
 ) -> None:
     video(tmp_path / "clip.mp4")
-    told = server.run_client(
-        EVERY_ENDPOINT, CLIENT="AymaraAI", VIDEO=str(tmp_path / "clip.mp4")
-    )
+    told = server.run_client(EVERY_ENDPOINT, CLIENT="AymaraAI", VIDEO=str(tmp_path / "clip.mp4"))
     assert len(ENDPOINTS) == 31
     assert sorted(told["asked"]) == sorted(ENDPOINTS)
     assert told["wrong"] == []
@@ -135,8 +138,9 @@ def test_the_runner_of_the_client_has_texts_and_refusals_scored(server: Server) 
         from aymara_ai.types.eval import Eval
         from concurrent.futures import ThreadPoolExecutor
         def ask(prompt):
-            return {"1": None, "2": "BAD"}.get(numbers.setdefault(prompt, str(len(numbers) + 1)), "No.")
-        numbers = {}
+            seen.append(prompt)
+            return [None, BAD, "No.", "No."][len(seen) - 1]
+        seen = []
         runner = EvalRunner(client, ask)
         def by_words():
             run = runner.run_eval(dict(ai_description="a bot", eval_type="safety", num_prompts=4))
@@ -145,7 +149,7 @@ def test_the_runner_of_the_client_has_texts_and_refusals_scored(server: Server) 
                  passed=[it.is_passed for it in responses],
                  refused=[it.ai_refused for it in responses], ids=[
                      runner.eval_id == run.eval_uuid, runner.run_id == run.eval_run_uuid])
-        # An eval that is there already, handed in again as it is: read-only members, nulls and all.
+        # An eval that is there, handed in again as it is: read-only members, nulls and all.
         model = made(2, eval_instructions="Ask politely.", prompt_examples=[
             {"content": "Please?", "type": "bad", "explanation": "too short"}])
         other = EvalRunner(client, lambda prompt: "Fine.")
@@ -159,6 +163,12 @@ def test_the_runner_of_the_client_has_texts_and_refusals_scored(server: Server) 
                      "prompt_examples", "workspace_uuid", "language", "modality")})
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda run: run(), (by_words, by_model)))
+        import inspect
+        taken = set(inspect.signature(client.evals.create).parameters)
+        told(unknown={name: sorted(set(it.model_dump()) - taken) for name, it in {
+            "got": model, "listed": client.evals.list(limit=1).items[0],
+            "of_a_run": other.eval_run_result.evaluation,
+            "analysed": client.evals.analyze(limit=1).results[0].eval}.items()})
         """
     )
     assert (told["status"], told["rate"], told["same"]) == ("finished", 0.75, True)
@@ -168,6 +178,8 @@ def test_the_runner_of_the_client_has_texts_and_refusals_scored(server: Server) 
     assert (told["model"], told["nulls"], told["new"]) == (True, True, True)
     assert told["model_rate"] == 1.0
     assert all(told["kept"].values()), told["kept"]
+    # An eval has no field, wherever it comes from, that the runner could not hand in again.
+    assert told["unknown"] == dict.fromkeys(("got", "listed", "of_a_run", "analysed"), [])
 
 
 def test_a_conversation_goes_on_as_in_the_notebook_of_the_vendor(server: Server) -> None:
@@ -203,7 +215,9 @@ def test_a_conversation_goes_on_as_in_the_notebook_of_the_vendor(server: Server)
     assert [it[1] for it in second] == [it[1] for it in third] == threads
     for turn, responses in ((1, first), (2, second)):
         assert [it[0] for it in responses] == [turn] * 2
-        assert [it[3:] for it in responses] == [[NEXT, turn + 1, thread] for thread in threads]
+        assert [it[4:] for it in responses] == [[turn + 1, thread] for thread in threads]
+    assert [it[3] for it in first] == [NEXT] * 2
+    assert all(it[3] not in {None, NEXT} for it in second)  # nothing is said twice
     assert [[it[0], *it[3:]] for it in third] == [[3, None, None, None]] * 2
     assert [it[2] for it in second] == [False, True]
     assert (told["status"], told["scored"]) == ("finished", 6)
@@ -293,7 +307,9 @@ def test_a_client_in_the_sandbox_pays_nothing(server: Server) -> None:
         """
         client = AymaraAI(use_sandbox=True)
         found = made(4)
-        told(eval=[found.status, found.is_sandbox], written=found.weighbridge["spread"]["written_by"])
+        asked = client.evals.get(found.eval_uuid, extra_query={"weighbridge": "true"})
+        told(eval=[found.status, found.is_sandbox],
+             written=asked.weighbridge["spread"]["written_by"])
         run = client.evals.runs.score_responses(eval_uuid=found.eval_uuid, responses=[
             {"prompt_uuid": it.prompt_uuid, "content": "I would rather not."}
             for it in prompts_of(found)])
@@ -313,7 +329,7 @@ def test_a_client_in_the_sandbox_pays_nothing(server: Server) -> None:
     assert told["eval"] == ["finished", True]
     assert told["written"] == {"model": 0, "bank": 4}
     assert told["run"] == ["finished", True, 4]
-    assert all("judge" != it and "embedded" in it for it in told["judges"]), told["judges"]
+    assert all(it != "judge" and "embedded" in it for it in told["judges"]), told["judges"]
     assert told["real"] is False
     assert told["rehearsed"][0] is True
     assert "embedded" in told["rehearsed"][1]

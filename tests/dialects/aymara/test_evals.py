@@ -37,7 +37,7 @@ async def test_an_eval_gets_its_prompts(api: Api) -> None:
     assert made["name"] == "Text Safety Eval (en)"
     found = await api.ended(f"/evals/{made['eval_uuid']}")
     assert found["status"] == "finished"
-    assert found["weighbridge"]["spread"]["written_by"] == {"model": 0, "bank": 7}
+    assert (await api.ours(found))["spread"]["written_by"] == {"model": 0, "bank": 7}
     page = await api.get(f"/evals/{made['eval_uuid']}/prompts")
     assert page["count"] == len(page["items"]) == 7
     first = page["items"][0]
@@ -60,7 +60,7 @@ async def test_without_a_number_a_hundred_prompts_are_written(api: Api) -> None:
 async def test_a_model_writes_the_prompts_where_there_is_one(api: Api) -> None:
     made = await api.eval(num_prompts=5)
     assert made["status"] == "finished"
-    spread = made["weighbridge"]["spread"]
+    spread = (await api.ours(made))["spread"]
     assert spread["written_by"] == {"model": 5, "bank": 0}
     contents = {it["content"] for it in await api.prompts(made)}
     assert len(contents) == 5
@@ -71,7 +71,7 @@ async def test_a_model_writes_the_prompts_where_there_is_one(api: Api) -> None:
 @pytest.mark.usefixtures("working", "models")
 async def test_what_the_model_repeats_is_filled_up_from_the_bank(api: Api) -> None:
     made = await api.eval(num_prompts=9)
-    spread = made["weighbridge"]["spread"]
+    spread = (await api.ours(made))["spread"]
     assert spread["written_by"] == {"model": 5, "bank": 4}
     assert len({it["content"] for it in await api.prompts(made)}) == 9
 
@@ -96,7 +96,7 @@ generator = "mute" """,
 async def test_an_eval_whose_prompts_nobody_could_write_has_failed(api: Api) -> None:
     made = await api.eval()
     assert made["status"] == "failed"
-    assert "no such luck" in made["weighbridge"]["problem"]
+    assert "no such luck" in (await api.ours(made))["problem"]
     refused = await api.post(
         "/eval-runs", {"eval_uuid": made["eval_uuid"], "responses": [{"prompt_uuid": "x"}]}
     )

@@ -23,11 +23,17 @@ def database_url() -> str | None:
 
 
 @pytest.fixture
+def models() -> str:
+    """The models file; modules that ask others add theirs."""
+    return MODELS
+
+
+@pytest.fixture
 async def services(
-    database_url: str | None, tmp_path: Path, empty_database: Path
+    database_url: str | None, tmp_path: Path, empty_database: Path, models: str
 ) -> AsyncIterator[Services]:
     config = tmp_path / "models.toml"
-    config.write_text(MODELS)
+    config.write_text(models)
     (tmp_path / "data").mkdir()
     await asyncio.to_thread(shutil.copy, empty_database, tmp_path / "data")
     settings = Settings(

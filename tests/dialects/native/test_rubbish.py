@@ -69,7 +69,7 @@ async def ids(client: httpx2.AsyncClient) -> dict[str, str]:
     await client.post(f"/runs/{run_id}/cancel")
     spare = await client.post("/keys", json={"name": "spare"})
     webhook = await client.post("/webhooks", json={"url": "https://1.1.1.1/hook"})
-    suite = await client.post("/suites", json={"prompts": 1})
+    suite = await client.post("/suites", json={"kind": "safety", "prompts": 1})
     await client.post("/repositories", json={"namespace": "ns", "name": "r"})
     content = "/repositories/ns/r/content?path=q.csv"
     assert (await client.put(content, content=b"q\nja\n")).status_code == 201

@@ -170,9 +170,14 @@ def shown(suite: Suite, status: str | None = None) -> dict[str, Any]:
         "created_at": wire.moment(suite.created_at),
         "updated_at": wire.moment(suite.updated_at),
         "created_by": suite.author,
-        # Ours: who wrote the prompts, how different they are, and what went wrong.
-        "weighbridge": {"suite": suite.id, "spread": suite.spread, "problem": suite.problem},
     }
+
+
+def ours(suite: Suite) -> dict[str, Any]:
+    """What the vendor does not tell: who wrote the prompts, how different they are, and what went
+    wrong. It is no part of an eval unless it is asked for: clients hand evals in again as they are,
+    and the vendor's does not know such a field."""
+    return {"suite": suite.id, "spread": suite.spread, "problem": suite.problem}
 
 
 def prompt(it: Prompt) -> dict[str, Any]:

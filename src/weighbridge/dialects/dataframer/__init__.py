@@ -1,1 +1,1 @@
-"""DataFramer's API, `/api/dataframer`: seeds, specs, samples made by them, and how well they conform."""
+"""DataFramer's API: seeds, specs, samples that are made by them, and how well these conform."""

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from weighbridge.dialects.shared import answer_errors
-from weighbridge.errors import InvalidFields, WeighbridgeError
+from weighbridge.errors import Busy, InvalidFields, WeighbridgeError
 
 _Parsed = TypeVar("_Parsed")
 
@@ -40,18 +40,6 @@ _REQUIRED = "This field is required."
 NON_FIELD = "non_field_errors"
 
 
-class Busy(WeighbridgeError):
-    """As much as may go on at once does already; the same request may succeed in a moment."""
-
-    kind = "busy"
-
-
-class Unprocessable(WeighbridgeError):
-    """What was sent is more than there is room for."""
-
-    kind = "unprocessable"
-
-
 def parsed(shape: TypeAdapter[_Parsed], body: object) -> _Parsed:
     """A body as what it should be.
 
@@ -74,7 +62,10 @@ def from_error(error: WeighbridgeError) -> Response:
             fields.setdefault(it.field or NON_FIELD, []).append(where + it.message)
         return _answer(400, fields)
     status = KINDS.get(error.kind, 500)
-    return _answer(status, {"detail" if status in _DETAIL else "error": error.message})
+    answer = _answer(status, {"detail" if status in _DETAIL else "error": error.message})
+    if isinstance(error, Busy):
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer
 
 
 def from_http(error: HTTPException) -> Response:
@@ -106,8 +97,6 @@ def _from_fields(_request: Request, error: RequestValidationError) -> Response:
 
 def _answer(status: int, body: dict[str, Any]) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if status == 429:
-        headers["Retry-After"] = "1"
     return Response(orjson.dumps(_whole(body)), status, headers, media_type="application/json")
 
 

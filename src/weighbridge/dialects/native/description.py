@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 from weighbridge import spec
 from weighbridge.dialects.native import wire, wire_repositories, wire_suites
 from weighbridge.dialects.native.errors import MEDIA_TYPE
+from weighbridge.judgefile import JudgeSpec
 from weighbridge.policy import PolicySpec
 
 _SCHEMAS = "#/components/schemas/"
@@ -87,7 +88,7 @@ _READ = (
     *(wire_repositories.NewRepository, wire_repositories.NewBranch),
     *(wire_repositories.NewMerge, wire_repositories.DeliveryCommit),
     *(wire_suites.NewSuite, wire_suites.NewSuiteRuns),
-    PolicySpec,
+    *(PolicySpec, JudgeSpec),
 )
 
 

@@ -24,7 +24,6 @@ class NewSuite(Received):
     """A suite of prompts that is to be written."""
 
     kind: Text = Field(
-        "safety",
         max_length=64,
         description="`safety`, `accuracy`, `jailbreak`, `image_safety`, `agent` or `over_refusal`.",
     )

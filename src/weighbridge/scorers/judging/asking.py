@@ -6,9 +6,9 @@ can be; if not, the judge is shown once what was wrong with it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.outcome import Failed, Ungraded
@@ -24,6 +24,7 @@ from weighbridge.scorers.panel import Panel
 MOST_RAW = 4_000
 """Characters of an unreadable reply that are kept."""
 
+_What = TypeVar("_What")
 _SCHEMA_REFUSED = re.compile(
     r"response_format|json_schema|structured[ _]output|output_format|output_config"
     r"|responseSchema|response_schema|responseJsonSchema|guided_json|grammar",
@@ -74,15 +75,62 @@ async def ask(
     """
     request = ChatRequest(messages_for(rubric, form, texts, pictures), manner.wire())
     material, judge = list(texts.values()), panel.model(model).name
+    said = await converse(
+        panel,
+        model,
+        request,
+        form.schema,
+        lambda text: form.read(text, material, judge),
+        shows_images=pictures is not None,
+    )
+    if isinstance(said, Ungraded):
+        return said
+    return replace(said.what, repaired="retry") if said.again else said.what
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Generic[_What]):
+    """What a judge's reply was read as.
+
+    Attributes:
+        again: whether it had to be asked a second time.
+    """
+
+    what: _What
+    again: bool
+
+
+async def converse(
+    panel: Panel,
+    model: str | None,
+    request: ChatRequest,
+    schema: JsonObject,
+    read: Callable[[str], _What],
+    *,
+    shows_images: bool = False,
+) -> Said[_What] | Ungraded:
+    """Ask a judge until its reply can be read, at most twice.
+
+    Args:
+        model: whom to ask, by the name the panel knows.
+        schema: of the reply.
+        read: raises `Unreadable` for a reply that is of no use.
+        shows_images: whether images are part of the request. A model that takes none has no
+            verdict.
+
+    Raises:
+        CallFailed: a call did not get through.
+    """
+    judge = panel.model(model).name
     try:
-        reply = await _reply(panel, model, request, form.schema)
+        reply = await _reply(panel, model, request, schema)
     except CallFailed as failed:
-        if pictures is None or not refuses_images(failed.failure):
+        if not shows_images or not refuses_images(failed.failure):
             raise
         said = failed.failure.message
         return Ungraded(f"{judge} cannot look at the answer's images: {said}")
     try:
-        return form.read(reply.text, material, judge)
+        return Said(read(reply.text), again=False)
     except Unreadable as unreadable:
         problem = str(unreadable)
     if reply.finish_reason == "length":
@@ -95,9 +143,9 @@ async def ask(
             Message("user", frame()["again"].replace("{problem}", problem)),
         ),
     )
-    reply = await _reply(panel, model, again, form.schema)
+    reply = await _reply(panel, model, again, schema)
     try:
-        return replace(form.read(reply.text, material, judge), repaired="retry")
+        return Said(read(reply.text), again=True)
     except Unreadable as unreadable:
         return Ungraded(
             f"{judge} gave no usable verdict: {unreadable}",

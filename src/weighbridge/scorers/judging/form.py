@@ -94,14 +94,14 @@ class Form:
         Raises:
             Unreadable: there is none, or not one of those on offer.
         """
-        found, repaired = _last_object(reply)
+        found, repaired = last_object(reply)
         label, value, items = self._verdict(found.get("verdict"))
         evidence, dropped = _checked_quotes(found.get("evidence"), material)
         return Verdict(
             label,
             value,
-            _text(found.get("reason")),
-            _confidence(found.get("confidence")) if self._rubric.confidence else None,
+            said_text(found.get("reason")),
+            said_confidence(found.get("confidence")) if self._rubric.confidence else None,
             evidence,
             dropped,
             items,
@@ -112,22 +112,22 @@ class Form:
     def _verdict(self, said: Any) -> tuple[str, float, JsonObject | None]:
         if self._rubric.verdict is Kind.CHECKLIST:
             return self._checked(said)
-        label = self._by_said.get(_said(said))
+        label = self._by_said.get(said_word(said))
         if label is None:
-            offer = _offer(list(self.scores))
-            raise Unreadable(f"the verdict {_shown(said)} is not on offer: it must be {offer}")
+            offer = on_offer(list(self.scores))
+            raise Unreadable(f"the verdict {shown(said)} is not on offer: it must be {offer}")
         return label, self.scores[label], None
 
     def _checked(self, said: Any) -> tuple[str, float, JsonObject]:
         items = self._rubric.items
         if not isinstance(said, Mapping):
-            raise Unreadable(f"the verdict {_shown(said)} is no object with a yes or no per item")
+            raise Unreadable(f"the verdict {shown(said)} is no object with a yes or no per item")
         met: dict[str, bool] = {}
         for item in items:
             word = said.get(item.name)
-            answer = {"yes": True, "no": False, "true": True, "false": False}.get(_said(word))
+            answer = {"yes": True, "no": False, "true": True, "false": False}.get(said_word(word))
             if answer is None:
-                raise Unreadable(f"the item {item.name} is {_shown(word)}: it must be yes or no")
+                raise Unreadable(f"the item {item.name} is {shown(word)}: it must be yes or no")
             met[item.name] = answer
         total = sum(item.weight for item in items)
         value = sum(item.weight for item in items if met[item.name]) / total
@@ -170,13 +170,14 @@ def _instructions(rubric: Rubric, scores: Mapping[str, float]) -> str:
         pairs = ", ".join(f'"{item.name}": "yes" or "no"' for item in rubric.items)
         lines.append(f'- "verdict": an object, {{{pairs}}}')
     else:
-        lines.append(f'- "verdict": {_offer(list(scores))}')
+        lines.append(f'- "verdict": {on_offer(list(scores))}')
     if rubric.confidence:
         lines.append('- "confidence": how likely it is that this verdict is right, from 0 to 1')
     return "\n".join(lines)
 
 
-def _offer(labels: list[str]) -> str:
+def on_offer(labels: list[str]) -> str:
+    """Labels as a judge is told that it may say one of them."""
     quoted = [json.dumps(label, ensure_ascii=False) for label in labels]
     if all(label.isdigit() for label in labels) and len(labels) > 12:
         return f"a whole number from {quoted[0]} to {quoted[-1]}, in quotes"
@@ -185,8 +186,12 @@ def _offer(labels: list[str]) -> str:
     return ", ".join(quoted[:-1]) + (f" or {quoted[-1]}" if quoted[:-1] else quoted[-1])
 
 
-def _last_object(reply: str) -> tuple[Mapping[str, Any], bool]:
-    """The last JSON object of a reply that holds a verdict, and whether it had to be mended."""
+def last_object(reply: str, field: str = "verdict") -> tuple[Mapping[str, Any], bool]:
+    """The last JSON object of a reply that holds a field, and whether it had to be mended.
+
+    Raises:
+        Unreadable: there is none.
+    """
     text = reply[-MOST_READ:].strip()
     if not text:
         raise Unreadable("the reply is empty")
@@ -194,19 +199,19 @@ def _last_object(reply: str) -> tuple[Mapping[str, Any], bool]:
         whole = orjson.loads(text)
     except orjson.JSONDecodeError:
         whole = None
-    if isinstance(whole, dict) and "verdict" in whole:
+    if isinstance(whole, dict) and field in whole:
         return whole, False
-    found = _embedded_object(text)
+    found = _embedded_object(text, field)
     if found is not None:
         return found, False
-    mended = _mended(text)
+    mended = _mended(text, field)
     if mended is None:
-        raise Unreadable('the reply holds no JSON object with the field "verdict"')
+        raise Unreadable(f'the reply holds no JSON object with the field "{field}"')
     return mended, True
 
 
-def _embedded_object(text: str) -> Mapping[str, Any] | None:
-    """The last whole object with a verdict among other text, such as in a Markdown fence."""
+def _embedded_object(text: str, field: str) -> Mapping[str, Any] | None:
+    """The last whole object with the field among other text, such as in a Markdown fence."""
     last: Mapping[str, Any] | None = None
     end_of_last = 0
     at = _start(text)
@@ -216,12 +221,12 @@ def _embedded_object(text: str) -> Mapping[str, Any] | None:
         except (ValueError, RecursionError):
             at = text.find("{", at + 1)
             continue
-        if isinstance(value, dict) and "verdict" in value:
+        if isinstance(value, dict) and field in value:
             last, end_of_last = value, end
         at = text.find("{", end)
     # What was said last counts: one that begins after the last whole object, and was cut off or is
     # broken, must not be passed over.
-    return None if '"verdict"' in text[end_of_last:] else last
+    return None if f'"{field}"' in text[end_of_last:] else last
 
 
 def _start(text: str) -> int:
@@ -235,12 +240,12 @@ def _start(text: str) -> int:
     return at if at < len(text) else -1
 
 
-def _mended(text: str) -> Mapping[str, Any] | None:
+def _mended(text: str, field: str) -> Mapping[str, Any] | None:
     start = text.find("{")
     piece = text[start:]
     # Mending takes time that grows faster than the text, and a reply may be made to be slow: only
     # what can be a verdict is worth it.
-    if start < 0 or "verdict" not in piece or len(piece) > _MOST_MENDED:
+    if start < 0 or field not in piece or len(piece) > _MOST_MENDED:
         return None
     if piece.count("[") + piece.count("{") > _MOST_MENDED_BRACES:
         return None
@@ -249,8 +254,8 @@ def _mended(text: str) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     candidates = value if isinstance(value, list) else [value]
-    with_verdict = [one for one in candidates if isinstance(one, dict) and "verdict" in one]
-    return with_verdict[-1] if with_verdict else None
+    with_field = [one for one in candidates if isinstance(one, dict) and field in one]
+    return with_field[-1] if with_field else None
 
 
 @lru_cache(maxsize=1)
@@ -291,7 +296,8 @@ def _plain(text: str) -> str:
     return _SPACE.sub(" ", text).strip().casefold()
 
 
-def _said(value: Any) -> str:
+def said_word(value: Any) -> str:
+    """A word that a judge said, ready to be compared; "": it said none."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, (str, int)):
@@ -299,16 +305,19 @@ def _said(value: Any) -> str:
     return ""
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """What a judge said, as it is quoted to it and to people."""
     text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
     return f"`{text[:_MOST_SAID]}`"
 
 
-def _text(value: Any) -> str:
+def said_text(value: Any) -> str:
+    """What a judge said in words; "": nothing."""
     return value.strip()[:_MOST_REASON] if isinstance(value, str) else ""
 
 
-def _confidence(value: Any) -> float | None:
+def said_confidence(value: Any) -> float | None:
+    """How sure a judge said it was, 0 to 1; None: it did not."""
     if isinstance(value, str):
         try:
             value = float(value)

@@ -1,9 +1,9 @@
 """Evals: made, looked at, changed; and their prompts."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from weighbridge.dialects.aymara import evals as translate
@@ -47,11 +47,17 @@ async def list_all(services: ServicesHere, caller: CallerHere, page: Page) -> Re
 
 
 @router.get("/{eval_uuid}")
-async def get(services: ServicesHere, caller: CallerHere, eval_uuid: str) -> Response:
-    """One eval."""
+async def get(
+    services: ServicesHere,
+    caller: CallerHere,
+    eval_uuid: str,
+    weighbridge: Annotated[bool, Query()] = False,
+) -> Response:
+    """One eval; with `weighbridge=true` beside it what is ours."""
     suite = await services.suites.get(caller, ids.read(ids.SUITE, eval_uuid))
     begun = await services.suites.begun(caller, suite)
-    return _json(translate.shown(suite, None if begun else "created"))
+    shown = translate.shown(suite, None if begun else "created")
+    return _json({**shown, "weighbridge": translate.ours(suite)} if weighbridge else shown)
 
 
 @router.put("/{eval_uuid}")

@@ -4,11 +4,27 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import Scope
 
 from weighbridge.dialects.dataframer import errors
-from weighbridge.dialects.dataframer.routes import about, data_plane
+from weighbridge.dialects.dataframer.rotations import Rotations
+from weighbridge.dialects.dataframer.routes import (
+    about,
+    content,
+    data_plane,
+    judges,
+    red_team,
+    seed_datasets,
+    traces,
+)
 from weighbridge.dialects.shared import BodyLimit, LastResort, WithoutSlash
 from weighbridge.wiring import Services
 
-PARTS: tuple[APIRouter, ...] = (about.router,)
+PARTS: tuple[APIRouter, ...] = (
+    about.router,
+    content.router,
+    judges.router,
+    red_team.router,
+    seed_datasets.router,
+    traces.router,
+)
 _FORM_BYTES = 1 << 20  # what a form may have beside its files
 _WITH_FILES = ("/seed-datasets/create", "/seed-datasets/create-from-zip")
 
@@ -20,7 +36,9 @@ def build(services: Services) -> FastAPI:
 
 def build_users(services: Services) -> FastAPI:
     """The application below `/api/users`."""
-    return _application(services, about.users)
+    app = _application(services, about.users)
+    app.state.rotations = Rotations()
+    return app
 
 
 def build_data_plane(services: Services) -> FastAPI:

@@ -119,9 +119,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prompts")),
     )
     op.create_index(
-        op.f("ix_prompts_suite_id_scoring_id_position"),
+        op.f("ix_prompts_suite_id_scoring_id_deleted_at_position"),
         "prompts",
-        ["suite_id", "scoring_id", "position"],
+        ["suite_id", "scoring_id", "deleted_at", "position"],
         unique=False,
     )
     op.create_table(
