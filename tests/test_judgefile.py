@@ -31,6 +31,9 @@ dimensions:
 """
 
 
+SELECT = "{{name: a, scoring_model: single_select, options: [{}]}}"
+
+
 def problems(text: str) -> dict[str, str]:
     with pytest.raises(InvalidFields) as caught:
         load_judge(text, "judge.yaml")
@@ -65,14 +68,12 @@ def test_json_reads_as_yaml_does() -> None:
             "needs its score",
         ),
         (
-            "{name: a, scoring_model: single_select, "
-            "options: [{label: x, score: 2}, {label: y, score: 1}]}",
+            SELECT.format("{label: x, score: 2}, {label: y, score: 1}"),
             "options.0.score",
             "less than or equal to 1",
         ),
         (
-            "{name: a, scoring_model: single_select, "
-            "options: [{label: x, score: 0}, {label: X, score: 1}]}",
+            SELECT.format("{label: x, score: 0}, {label: X, score: 1}"),
             "options.1.label",
             "twice",
         ),

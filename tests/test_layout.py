@@ -27,7 +27,9 @@ ALLOWED: dict[str, set[str]] = {
     "providers": set(),
     "store": {"datasets"},
     "versions": {"datasets", "store"},
-    "synthesis": {"datasets", "documents", "store", "validation", "yamltext"},
+    "synthesis": {
+        *("datasets", "documents", "generation", "scorers", "store", "validation", "yamltext"),
+    },
     "reports": {"statistics"},
     "spec": {"datasets", "scorers", "validation", "yamltext"},
     "benchmarks": {"datasets", "spec", "validation", "yamltext"},
@@ -38,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "yamltext": set(),
     "jobs": {
         *("datasets", "generation", "outbound", "providers", "reports", "scorers", "spec", "store"),
-        *("telemetry", "versions"),
+        *("synthesis", "telemetry", "versions"),
     },
     "services": {
         *("benchmarks", "datasets", "documents", "generation", "jobs", "judgefile", "media"),

@@ -12,6 +12,7 @@ from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import load_models_file
 from weighbridge.providers.model import Models
 from weighbridge.services.agreement import Agreements
+from weighbridge.services.anonymizations import Anonymizations
 from weighbridge.services.assets import Assets
 from weighbridge.services.benchmarks import Benchmarks
 from weighbridge.services.cache import Cache
@@ -31,6 +32,8 @@ from weighbridge.services.leaderboards import Leaderboards
 from weighbridge.services.links import Links
 from weighbridge.services.monitoring import Monitoring
 from weighbridge.services.outcomes import Outcomes
+from weighbridge.services.production_archives import ProductionArchives
+from weighbridge.services.productions import Productions
 from weighbridge.services.red_teams import RedTeams
 from weighbridge.services.reports import Reports
 from weighbridge.services.repositories import Repositories
@@ -71,6 +74,7 @@ class Services:
     standard: StandardBenchmarks
     outcomes: Outcomes
     exports: Exports
+    productions: Productions
     red_teams: RedTeams
     reports: Reports
     repositories: Repositories
@@ -83,6 +87,7 @@ class Services:
     suites: Suites
     reviews: Reviews
     agreements: Agreements
+    anonymizations: Anonymizations
     assets: Assets
     benchmarks: Benchmarks
     cache: Cache
@@ -135,6 +140,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     frames = Frames(store)
     links = Links(store)
     assets = Assets(store, links, guard)
+    archives = ProductionArchives(store)
     try:
         await migrate(store)
         datasets = Datasets(store)
@@ -143,11 +149,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         repositories = Repositories(LocalVersions(store), store)
         evaluations = Evaluations(store, models, datasets, repositories)
         documents = Documents(store)
+        seeding = Seeding(store)
         reviews = Reviews(store, runs, outcomes)
         suites = Suites(store, evaluations, runs, catalog)
         scorings = Scorings(store, suites, datasets, evaluations, runs, reviews)
         agreements = Agreements(store, runs)
         gates = Gates(store, runs)
+        productions = Productions(store, datasets, evaluations, runs, models, archives)
         yield Services(
             settings=settings,
             store=store,
@@ -165,12 +173,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             standard=StandardBenchmarks(datasets, models),
             outcomes=outcomes,
             exports=Exports(outcomes),
+            productions=productions,
             red_teams=RedTeams(store, evaluations, runs, suites, catalog),
             reports=Reports(store, runs),
             repositories=repositories,
             reviews=reviews,
             scorings=scorings,
-            seeding=Seeding(store),
+            seeding=seeding,
             suite_reports=SuiteReports(
                 store, scorings, suites, agreements, evaluations, runs, outcomes
             ),
@@ -179,6 +188,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             suite_tallies=SuiteTallies(runs, outcomes),
             suites=suites,
             agreements=agreements,
+            anonymizations=Anonymizations(store, seeding, datasets, evaluations, runs, catalog),
             assets=assets,
             cache=Cache(store),
             comparisons=Comparisons(store, runs),
@@ -193,6 +203,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             webhooks=Webhooks(store, guard),
         )
     finally:
+        await archives.close()
         await assets.close()
         await frames.close()
         await models.close()

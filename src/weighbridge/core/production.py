@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from weighbridge.core.json import JsonObject
 from weighbridge.core.run import Run
@@ -61,8 +62,10 @@ def making_to_json(making: Making) -> JsonObject:
     return asdict(making)
 
 
-def read_making(kept: JsonObject) -> Making:
-    """What `making_to_json` made."""
+def making_of(production: Production) -> Making:
+    """How the samples of a production are made, as `making_to_json` has kept it."""
+    params: Mapping[str, Any] = production.params
+    kept = params["making"]
     lists = {name: tuple(kept[name]) for name in ("revisions", "filters", "tools")}
     return Making(**{**kept, **lists})
 

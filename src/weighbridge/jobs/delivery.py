@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Metric, Status
 from weighbridge.core.run import RunState
+from weighbridge.jobs.anonymizing import deliver_anonymized
 from weighbridge.jobs.column import deliver_column
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.questions import deliver_questions
 from weighbridge.jobs.red_team import deliver_red_team
+from weighbridge.jobs.sample_files import deliver_samples
 from weighbridge.jobs.stop import Stop
 from weighbridge.jobs.suite_prompts import deliver_prompts
 from weighbridge.jobs.suite_turns import deliver_turns
@@ -46,8 +48,12 @@ async def deliver(store: Store, loaded: LoadedRun, reason: str | None = None) ->
         state, reason = await deliver_turns(store, loaded, loaded.follows)
     if loaded.suite is not None and state is RunState.SUCCEEDED:
         state, reason = await deliver_prompts(store, loaded, loaded.suite)
+    if loaded.production is not None and state is RunState.SUCCEEDED:
+        state, reason = await deliver_samples(store, loaded, loaded.production, failures)
     if loaded.red_team is not None and state is RunState.SUCCEEDED:
         state, reason = await deliver_red_team(store, loaded, loaded.red_team)
+    if loaded.anonymization is not None and state is RunState.SUCCEEDED:
+        state, reason = await deliver_anonymized(store, loaded.run, loaded.anonymization)
     if loaded.writes is not None:
         told = await deliver_questions(store, loaded, loaded.writes)
         state, reason = told if state is RunState.SUCCEEDED else (state, reason)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from weighbridge import scorers as scorer_table
+from weighbridge.core.anonymization import Anonymization
 from weighbridge.core.benchmark import Benchmark
 from weighbridge.core.evaluation import Evaluation, sends_files
 from weighbridge.core.inference import Inference
@@ -12,6 +13,7 @@ from weighbridge.core.red_team import RedTeamRun
 from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
 from weighbridge.core.suite import Batch, Suite
+from weighbridge.core.synthesis import Production
 from weighbridge.datasets.frame import SEGMENT
 from weighbridge.errors import NotFound
 from weighbridge.jobs.files import Files, open_files
@@ -21,11 +23,13 @@ from weighbridge.providers.cached import CachedModel
 from weighbridge.providers.model import Models
 from weighbridge.scorers.base import AnyScorer
 from weighbridge.spec import parse_spec
+from weighbridge.store.anonymizations import find_anonymization_by
 from weighbridge.store.benchmarks import find_written_by
 from weighbridge.store.datasets import Dataset, find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
 from weighbridge.store.inferences import find_inference
+from weighbridge.store.productions import find_production_made_by
 from weighbridge.store.red_teams import find_run_written_by
 from weighbridge.store.runs import find_run, read_state, read_traceparent, workspace_of
 from weighbridge.store.scorings import find_batch_followed_by
@@ -51,7 +55,9 @@ class LoadedRun:
         writes: the benchmark whose questions it writes; None: it writes none.
         suite: the suite whose prompts it writes; None: it writes none.
         follows: the batch of answers after which it writes what is said next; None: none.
+        production: the production whose samples it makes; None: it makes none.
         red_team: the run of a red team whose prompts it writes; None: it writes none.
+        anonymization: for which it finds personal data; None: for none.
         others: models that its work asks besides, by the names in the evaluation's metadata under
             `asks`.
     """
@@ -70,7 +76,9 @@ class LoadedRun:
     writes: Benchmark | None = None
     suite: Suite | None = None
     follows: Batch | None = None
+    production: Production | None = None
     red_team: RedTeamRun | None = None
+    anonymization: Anonymization | None = None
     others: Mapping[str, Askable] = field(default_factory=dict)
 
 
@@ -116,7 +124,11 @@ async def load_run(
         asked_by = (connection, run.workspace_id, run.evaluation_id)
         suite = await find_suite_written_by(*asked_by) if "suite" in told else None
         follows = await find_batch_followed_by(*asked_by) if "follows" in told else None
+        production = await find_production_made_by(*asked_by) if "production" in told else None
         red_team = await find_run_written_by(*asked_by) if "red_team" in told else None
+        anonymization = None
+        if "anonymization" in told:
+            anonymization = await find_anonymization_by(*asked_by)
     if not stored or not dataset:
         raise NotFound(f"the evaluation of the run {run_id} is gone")
     evaluation = replace(parse_spec(stored.spec).to_evaluation(), models=(run.model,))
@@ -145,7 +157,9 @@ async def load_run(
         writes=writes,
         suite=suite[0] if suite else None,
         follows=follows,
+        production=production,
         red_team=red_team,
+        anonymization=anonymization,
         others={name: behind(await models.get(name)) for name in _asked(told)},
         judges={
             name: behind(await open_judge(models, evaluation, name, scorers.values()))

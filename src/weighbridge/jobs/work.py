@@ -8,6 +8,7 @@ from weighbridge.core.outcome import Given, Record
 from weighbridge.jobs.case_work import CaseWork
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.red_team import RedTeamWork
+from weighbridge.jobs.sample_work import SampleWork
 from weighbridge.store.engine import Store
 
 
@@ -32,6 +33,8 @@ class Work(Protocol):
 
 def work_for(loaded: LoadedRun, store: Store) -> Work:
     """What is to be done with the cases of a run."""
+    if loaded.production is not None and loaded.model is not None:
+        return SampleWork(loaded, loaded.production, loaded.model, store)
     if loaded.red_team is not None and loaded.model is not None:
         return RedTeamWork(loaded, loaded.red_team, loaded.model, store)
     return CaseWork(

@@ -31,6 +31,7 @@ from weighbridge.scorers.likelihood import Likelihood
 from weighbridge.scorers.numbers import Numeric
 from weighbridge.scorers.options import OptionError, changed_options, check_options
 from weighbridge.scorers.pairwise import Pairwise
+from weighbridge.scorers.personal_data import PersonalData
 from weighbridge.scorers.similarity import Cosine, Edit
 from weighbridge.scorers.structure import JsonMatch, JsonSchema
 from weighbridge.scorers.summaries import Rouge
@@ -84,6 +85,7 @@ SCORERS: dict[str, type[AnyScorer]] = {
     "json_match": JsonMatch,
     "length": Length,
     "instructions": Instructions,
+    "personal_data": PersonalData,
 }
 """Every scorer that comes with weighbridge, by its name in an evaluation."""
 

@@ -74,12 +74,15 @@ def case_of(prompt: Prompt, truth: str | None, policies: Mapping[str, str]) -> d
     if passage is None and truth is not None:
         passage = _nearest(truth, prompt.content)
     policy = _text(about.get("policy"))
+    # Only prompts of red teams have one; the cases of others stay as they always were.
+    technique = {"technique": _text(about["technique"])} if about.get("technique") else {}
     return {
         "prompt_id": prompt.id,
         "prompt": prompt.content,
         "category": prompt.category,
         "policy": policy,
         "family": _text(about.get("family")),
+        **technique,
         "topic": _text(about.get("topic")),
         "passage": passage,
         "expected": _text(about.get("expected")),

@@ -324,7 +324,7 @@ def _placed(
             )
     if wrong:
         return [], [FieldProblem("folders", it) for it in wrong]
-    lie_in = folders if shape is Shape.MULTI_FOLDER else [None] * len(files)
+    lie_in = folders if shape is Shape.MULTI_FOLDER and files else [None] * len(files)
     found = []
     for number, (file, folder) in enumerate(zip(files, lie_in, strict=True), start=1):
         size = file.path.stat().st_size

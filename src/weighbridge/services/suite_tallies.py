@@ -16,7 +16,7 @@ from weighbridge.services.outcomes import Outcomes, OutcomeView
 from weighbridge.services.pass_rates import KEY, PASSED, Counts
 from weighbridge.services.runs import Runs
 
-GROUPS = ("policy", "family", "category")
+GROUPS = ("policy", "family", "technique", "category")
 """What prompts are told apart by, where they have such a thing."""
 
 _SURE = 0.5

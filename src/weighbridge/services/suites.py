@@ -548,4 +548,6 @@ def _checked_name(name: str) -> str:
 def _name_of(request: SuiteRequest) -> str:
     kind = find_eval_type(request.kind).name
     attacked = "Jailbreak " if request.jailbreak and request.kind != "jailbreak" else ""
-    return f"{request.modality.capitalize()} {attacked}{kind} Eval ({request.language})"
+    medium = request.modality.capitalize()
+    about = kind if kind.startswith(medium) else f"{medium} {attacked}{kind}"
+    return f"{about} Eval ({request.language})"

@@ -11,10 +11,12 @@ from weighbridge.statistics.intervals import Interval, proportion_interval
 from weighbridge.statistics.results import (
     Agreement,
     CorrectedMean,
+    Fit,
     LabelAgreement,
     PairedComparison,
     Reliability,
     UnpairedComparison,
+    Variation,
 )
 from weighbridge.statistics.sequential import ConfidenceSequence, cases_until_narrow
 
@@ -22,26 +24,31 @@ __all__ = [
     "Agreement",
     "ConfidenceSequence",
     "CorrectedMean",
+    "Fit",
     "Interval",
     "Jury",
     "LabelAgreement",
     "PairedComparison",
     "Reliability",
     "UnpairedComparison",
+    "Variation",
     "bootstrap_mean_interval",
     "cases_until_narrow",
     "clustered_mean_interval",
     "clustered_proportion_interval",
     "compare_paired",
     "compare_unpaired",
+    "goodness_of_fit",
     "holm",
     "jackknife_interval",
     "judge_agreement",
     "judge_corrected_mean",
     "letters",
     "mean_interval",
+    "mean_variation",
     "proportion_interval",
     "sample_size_for",
+    "shift_test",
     "smallest_detectable_difference",
 ]
 
@@ -72,6 +79,7 @@ if TYPE_CHECKING:
     from weighbridge.statistics.power import sample_size_for, smallest_detectable_difference
     from weighbridge.statistics.prediction_powered import judge_corrected_mean
     from weighbridge.statistics.unpaired import compare_unpaired
+    from weighbridge.statistics.variation import goodness_of_fit, mean_variation, shift_test
 else:
     Jury = _later("agreement", "Jury")
     bootstrap_mean_interval = _later("bootstrap", "bootstrap_mean_interval")
@@ -79,11 +87,14 @@ else:
     clustered_proportion_interval = _later("clustered", "clustered_proportion_interval")
     compare_paired = _later("paired", "compare_paired")
     compare_unpaired = _later("unpaired", "compare_unpaired")
+    goodness_of_fit = _later("variation", "goodness_of_fit")
     holm = _later("multiplicity", "holm")
     jackknife_interval = _later("jackknife", "jackknife_interval")
     judge_agreement = _later("agreement", "judge_agreement")
     judge_corrected_mean = _later("prediction_powered", "judge_corrected_mean")
     letters = _later("multiplicity", "letters")
     mean_interval = _later("means", "mean_interval")
+    mean_variation = _later("variation", "mean_variation")
     sample_size_for = _later("power", "sample_size_for")
+    shift_test = _later("variation", "shift_test")
     smallest_detectable_difference = _later("power", "smallest_detectable_difference")

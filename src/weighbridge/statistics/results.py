@@ -167,3 +167,36 @@ class Reliability:
     level: float
     units: int
     votes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A test of counts against shares.
+
+    Attributes:
+        p_value: None where nothing was counted, or only one value is possible.
+        method: `exact`, `chi-square` or `monte-carlo`.
+        n: how many were counted.
+    """
+
+    p_value: float | None
+    method: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How far shares are from those wanted: total variation distance, the mean over properties.
+
+    Attributes:
+        estimate: of the shares seen; chance makes it too large.
+        corrected: the distance of which estimates are as often below the one seen as above.
+        low, high: ends of the interval; None, as `corrected`, with more than 1,000 values.
+        level: confidence level.
+    """
+
+    estimate: float
+    corrected: float | None
+    low: float | None
+    high: float | None
+    level: float

@@ -16,6 +16,8 @@ from weighbridge.store.moments import now
 from weighbridge.store.tables import runs, tallies
 from weighbridge.store.webhooks import note_event
 
+_LOOKED_UP = 500
+
 
 async def add_run(
     connection: AsyncConnection,
@@ -59,6 +61,21 @@ async def find_run(connection: AsyncConnection, workspace_id: str, run_id: str) 
     )
     row = rows.mappings().one_or_none()
     return None if row is None else _run(row)
+
+
+async def find_runs(
+    connection: AsyncConnection, workspace_id: str, run_ids: Iterable[str]
+) -> dict[str, Run]:
+    """Those of several ids that the workspace has, by id."""
+    wanted = list(run_ids)
+    found: dict[str, Run] = {}
+    for start in range(0, len(wanted), _LOOKED_UP):
+        these = and_(
+            runs.c.workspace_id == workspace_id, runs.c.id.in_(wanted[start : start + _LOOKED_UP])
+        )
+        rows = await connection.execute(_with_progress(these))
+        found |= {row["id"]: _run(row) for row in rows.mappings()}
+    return found
 
 
 async def workspace_of(connection: AsyncConnection, run_id: str) -> str | None:

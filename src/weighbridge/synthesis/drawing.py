@@ -36,9 +36,7 @@ def draw(blueprint: Blueprint, n: int, seed: int) -> list[dict[str, str]]:
     for prop in blueprint.properties:
         for condition, members in _groups(prop, drawn).items():
             taken = prop.shares if condition is None else prop.conditions[condition].shares
-            for member, value in zip(
-                members, _values(prop, taken, len(members), lot), strict=True
-            ):
+            for member, value in zip(members, _values(prop, taken, len(members), lot), strict=True):
                 drawn[member][prop.name] = value
     return drawn
 

@@ -9,12 +9,13 @@ import io
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import orjson
 
 from weighbridge.core.json import Json, JsonObject
-from weighbridge.core.synthesis import Seeds, Shape, sample_name
+from weighbridge.core.synthesis import Production, Seeds, Shape, sample_name
 from weighbridge.generation.replies import declines, read_object
 from weighbridge.synthesis.names import extension_of
 from weighbridge.synthesis.reading import SeedSample
@@ -100,6 +101,10 @@ class SampleForm:
             "required": list(kinds),
             "additionalProperties": False,
         }
+
+    def schema_of(self, column: str) -> JsonObject:
+        """The JSON schema of the value of one column."""
+        return next(_schema_of(it) for it in self.columns if it.name == column)
 
     def read(self, reply: str) -> str:
         """The sample that a reply is.
@@ -191,6 +196,24 @@ def form_of(shape: Shape, seeds: Seeds | None, samples: Sequence[SeedSample]) ->
         return SampleForm(shape, "", names=names)
     texts = [text for it in samples for _, text in it.files]
     return SampleForm(shape, extension, fields=_fields(extension, texts))
+
+
+def form_to_json(form: SampleForm) -> JsonObject:
+    """How it is kept."""
+    return asdict(form)
+
+
+def form_of_production(production: Production) -> SampleForm:
+    """What the samples of a production are made of, as `form_to_json` has kept it."""
+    params: Mapping[str, Any] = production.params
+    kept = params["form"]
+    return SampleForm(
+        Shape(kept["shape"]),
+        kept["extension"],
+        tuple(Column(**it) for it in kept["columns"]),
+        tuple(kept["names"]),
+        tuple(kept["fields"]),
+    )
 
 
 def to_cell(value: Json) -> str:

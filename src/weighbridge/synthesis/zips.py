@@ -97,9 +97,11 @@ def look_through(
     _refuse_overlaps(infos, path.stat().st_size)
     found = []
     for info in infos:
-        parts = _parts(info)
-        _refuse_kind(info, parts)
-        if not info.is_dir() and _is_of_use(parts, extensions):
+        name = _name(info)
+        parts = _parts(name)
+        _refuse_kind(info)
+        # A folder has nothing in it, whatever it says; its files are entries of their own.
+        if parts and not name.endswith("/") and _is_of_use(parts, extensions):
             _check_names(parts)
             found.append(Entry("/".join(parts), info.file_size, info))
     _refuse_twins(found)
@@ -170,9 +172,8 @@ def _refuse_overlaps(infos: Sequence[zipfile.ZipInfo], size: int) -> None:
         raise Invalid("Invalid ZIP file: its directory tells of more bytes than it has")
 
 
-def _parts(info: zipfile.ZipInfo) -> list[str]:
-    """The parts of an entry's path, checked."""
-    name = _name(info)
+def _parts(name: str) -> list[str]:
+    """The parts of an entry's path, none of which leads anywhere."""
     unsafe = "Invalid ZIP file: contains unsafe paths"
     if name.startswith(("/", "\\")) or (name[1:2] == ":" and name[:1].isalpha()):
         raise Invalid(f"{unsafe}: {name[:100]!r} is absolute; it must lie below the archive")
@@ -201,7 +202,7 @@ def _name(info: zipfile.ZipInfo) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _refuse_kind(info: zipfile.ZipInfo, parts: Sequence[str]) -> None:
+def _refuse_kind(info: zipfile.ZipInfo) -> None:
     """Refuse what is no ordinary file or folder."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
@@ -210,8 +211,6 @@ def _refuse_kind(info: zipfile.ZipInfo, parts: Sequence[str]) -> None:
         raise Invalid(f"Invalid ZIP file: {_shown(info)} is a special file, such as a device")
     if info.flag_bits & (_ENCRYPTED | _STRONG | _MASKED):
         raise Invalid(f"Invalid ZIP file: {_shown(info)} is encrypted; pack it without a password")
-    if not parts and not info.is_dir():
-        raise Invalid("Invalid ZIP file: an entry has no name")
 
 
 def _is_of_use(parts: Sequence[str], extensions: Collection[str]) -> bool:

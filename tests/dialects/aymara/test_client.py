@@ -179,7 +179,7 @@ def test_the_runner_of_the_client_has_texts_and_refusals_scored(server: Server) 
     assert told["model_rate"] == 1.0
     assert all(told["kept"].values()), told["kept"]
     # An eval has no field, wherever it comes from, that the runner could not hand in again.
-    assert told["unknown"] == dict.fromkeys(("got", "listed", "of_a_run", "analysed"), [])
+    assert told["unknown"] == {key: [] for key in ("got", "listed", "of_a_run", "analysed")}
 
 
 def test_a_conversation_goes_on_as_in_the_notebook_of_the_vendor(server: Server) -> None:

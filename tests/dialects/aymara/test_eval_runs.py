@@ -122,6 +122,30 @@ async def test_what_is_excluded_is_kept_and_not_counted(api: Api) -> None:
     assert [it["exclude_from_scoring"] for it in found] == [False, True, True]
 
 
+async def test_what_is_excluded_is_told_before_anything_is_judged_and_over_all_batches(
+    api: Api,
+) -> None:
+    made = await api.eval(num_prompts=4)
+    first, second, third, fourth = (it["prompt_uuid"] for it in await api.prompts(made))
+    rates, run = [], None
+    for responses in (
+        [{"prompt_uuid": first, "exclude_from_scoring": True}],
+        [
+            {"prompt_uuid": second, "content": "fine"},
+            {"prompt_uuid": third, "exclude_from_scoring": True},
+        ],
+        [{"prompt_uuid": fourth, "content": "BAD"}],
+    ):
+        body = {"eval_uuid": made["eval_uuid"], "eval_run_uuid": run, "responses": responses}
+        answer = await api.post("/eval-runs", body)
+        assert answer.status_code == 201, answer.text
+        run = answer.json()["eval_run_uuid"]
+        rates.append(answer.json()["weighbridge"]["pass_rate"]["n_excluded"])
+    assert rates == [1, 2, 2]
+    rate = (await api.ended(f"/eval-runs/{run}"))["weighbridge"]["pass_rate"]
+    assert (rate["n_passed"], rate["n_scored"], rate["n_excluded"]) == (1, 2, 2)
+
+
 async def test_a_run_of_nothing_but_excluded_answers_is_finished(api: Api) -> None:
     run = await api.run(await api.eval(), {"exclude_from_scoring": True})
     assert (run["status"], run["num_responses_scored"], run["pass_rate"]) == ("finished", 0, 0.0)

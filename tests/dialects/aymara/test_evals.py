@@ -187,6 +187,18 @@ async def test_a_change_with_a_mistake_changes_nothing(api: Api) -> None:
     assert (await api.get(f"/evals/{made['eval_uuid']}"))["name"] == made["name"]
 
 
+async def test_a_prompt_that_is_to_change_twice_is_told(api: Api) -> None:
+    made = await api.eval()
+    first, second, _ = (it["prompt_uuid"] for it in await api.prompts(made))
+    updates = [{"prompt_uuid": it, "content": "x"} for it in (first, second, first, first)]
+    body = {"prompt_updates": updates}
+    answer = await api.client.put(f"/evals/{made['eval_uuid']}", json=body)
+    message = problem(answer, 422, "validation.invalid_request")
+    fields = [it["field"] for it in answer.json()["error"]["details"]["fields"]]
+    assert fields == ["prompt_updates.2.prompt_uuid", "prompt_updates.3.prompt_uuid"]
+    assert "this prompt is there twice" in message
+
+
 async def test_evals_are_listed_newest_first(api: Api) -> None:
     made = [(await api.eval(num_prompts=1))["eval_uuid"] for _ in range(3)]
     page = await api.get("/evals", limit=2)

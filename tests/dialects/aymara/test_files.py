@@ -238,7 +238,9 @@ async def test_a_deleted_file_is_gone(api: Api, stranger: httpx2.AsyncClient) ->
     assert (await api.get("/files"))["items"] == []
 
 
-@pytest.mark.parametrize("file_uuid", [str(uuid4()), "no-uuid", "-", "asset_1"])
+@pytest.mark.parametrize(
+    "file_uuid", ["00000000-0000-4000-8000-000000000000", "no-uuid", "-", "asset_1"]
+)
 async def test_a_file_that_never_was_is_not_found(api: Api, file_uuid: str) -> None:
     problem(await api.client.get(f"/files/{file_uuid}"), 404, "resource.not_found")
 

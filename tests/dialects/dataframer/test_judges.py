@@ -55,23 +55,25 @@ def scripted(name: str, *replies: str) -> str:
     return f'[[models]]\nname = "{name}"\nprotocol = "scripted"\nreplies = [{", ".join(replies)}]\n'
 
 
+def says(what: object, when: str = "", more: str = "") -> str:
+    """A rule of a script: a reply, to requests with a word in their last message."""
+    text = what if isinstance(what, str) else json.dumps(what)
+    match = f"match = '{when}', " if when else ""
+    return f"{{{match}reply = '{text}'{more}}}"
+
+
 @pytest.fixture
 def models() -> str:
-    return (
-        scripted(
-            "judge",
-            """{match = 'MEND ME[\\s\\S]*"clear"[\\s\\S]*could not be used', reply = '%s'}"""
-            % json.dumps(GOOD),
-            "{contains = 'MEND ME', reply = '%s'}" % json.dumps(ODD),
-            "{contains = 'BROKEN', error = {kind = 'bad_request', message = 'no such luck'}}",
-            "{contains = 'GIBBERISH', reply = 'hm'}",
-            "{contains = 'NO TONE', reply = '%s'}" % json.dumps(NO_TONE),
-            "{contains = 'SLOW', reply = '%s', latency_ms = 400}" % json.dumps(GOOD),
-            "{reply = '%s'}" % json.dumps(GOOD),
-        )
-        + scripted("other", "{reply = '%s'}" % json.dumps(NO_TONE))
-        + '\n[defaults]\njudge = "judge"\n'
+    judge = scripted(
+        "judge",
+        says(ODD, "MEND ME"),
+        "{contains = 'BROKEN', error = {kind = 'bad_request', message = 'no such luck'}}",
+        says("hm", "GIBBERISH|holds no JSON"),
+        says(NO_TONE, "NO TONE"),
+        says(GOOD, "SLOW", ", latency_ms = 400"),
+        says(GOOD),
     )
+    return f'{judge}{scripted("other", says(NO_TONE))}[defaults]\njudge = "judge"\n'
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Seed datasets with the official client, unchanged, against a server in another process."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest

@@ -82,7 +82,7 @@ async def change_of(
 ) -> tuple[dict[str, Any], JsonObject]:
     """Which fields of a suite's request change, and what of the caller's own words does."""
     about: dict[str, Any] = {}
-    asked: JsonObject = {}
+    asked: dict[str, Json] = {}
     if change.ai_description is not None:
         about["ai_description"] = change.ai_description
     if change.ai_instructions is not None:
@@ -196,11 +196,12 @@ def prompt(it: Prompt) -> dict[str, Any]:
     }
 
 
-def _tools(given: dict[str, Json] | None) -> Json:
+def _tools(given: dict[str, Any] | None) -> Json:
     """The tools of an agent: of `{type, value}` the value, whatever its type is said to be."""
     if given is None:
         return None
-    return given.get("value", given)
+    value: Json = given.get("value", given)
+    return value
 
 
 def _dumped(given: Instructions | None) -> Json:

@@ -7,10 +7,12 @@ from weighbridge.dialects.dataframer import errors
 from weighbridge.dialects.dataframer.rotations import Rotations
 from weighbridge.dialects.dataframer.routes import (
     about,
+    anonymization,
     content,
     data_plane,
     judges,
     red_team,
+    runs,
     seed_datasets,
     traces,
 )
@@ -19,9 +21,11 @@ from weighbridge.wiring import Services
 
 PARTS: tuple[APIRouter, ...] = (
     about.router,
+    anonymization.router,
     content.router,
     judges.router,
     red_team.router,
+    runs.router,
     seed_datasets.router,
     traces.router,
 )

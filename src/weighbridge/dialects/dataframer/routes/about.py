@@ -22,7 +22,7 @@ async def check() -> Response:
 
 @router.get("/models")
 async def list_models(services: ServicesHere, _caller: CallerHere) -> Response:
-    """The models that can be named, by any of their names; not those of providers, who have many."""
+    """The models that can be named, by any of their names; of providers' only those declared."""
     return json_answer(
         [
             {"id": name, "name": name, "provider": row.protocol}

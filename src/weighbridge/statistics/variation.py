@@ -1,0 +1,348 @@
+"""How far distributions of values are from what was asked for: total variation with an interval,
+and tests of fit. Loading this loads numpy and `scipy.special`."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtrc, gammaln
+
+from weighbridge.statistics.arrays import Floats
+from weighbridge.statistics.intervals import check_level
+from weighbridge.statistics.results import Fit, Variation
+
+MAX_VALUES = 1_000
+"""The most values, of all properties together, for which there is an interval."""
+
+_DRAWS = 4_000
+_CELLS = 400_000
+_BISECTIONS = 13
+_MAX_TABLES = 20_000
+_TEST_DRAWS = 9_999
+_ENOUGH_EXPECTED = 5
+_ROWS = 2_000
+# The least deviation, in standard errors, that the upper end supposes of every value.
+_PUSH = 1.0
+
+
+def mean_variation(
+    seen: Sequence[NDArray[np.intp]],
+    shares: Sequence[Floats],
+    *,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Variation:
+    """The mean, over properties, of the total variation distance between how often their values
+    occur and how often they should: D = mean of ½ Σ |p - q|, of which 0 is the least and 1 the most.
+
+    The samples are taken as drawn independently; their properties may hang together in any way.
+    D as computed from the samples (`estimate`) is too large: chance alone moves each share a
+    little, and each move counts. The mean excess is about √(2 q (1 - q) / (π n)) / 2 per value
+    where nothing is wrong, and less where more is. No estimate without that bias exists, as |p - q|
+    has a corner where p = q (Cai & Low 2011, Testing composite hypotheses, Hermite polynomials and
+    optimal estimation of a nonsmooth functional, Annals of Statistics 39).
+
+    So the interval is found by hybrid resampling (Chuang & Lai 2000, Hybrid resampling methods for
+    confidence intervals, Statistica Sinica 10): it holds those D under which an estimate as far out
+    as the one seen is not rarer than (1 - level) / 2 on either side. For each D tried, samples are
+    drawn from shares that have just this D and are like those seen; their estimates have the same
+    bias. What is "like those seen" is not known for values that are off by less than about two
+    standard errors, and so each end supposes what makes it the safer one:
+
+    - the lower end, that deviations are few: those seen, shrunk towards 0 by the same multiple of
+      their variance each, sums kept (the shares with that D that are nearest to those seen, in the
+      normal approximation);
+    - the upper end, that they are many: those seen, each with one standard error more (in squares),
+      and scaled.
+
+    At D = 0 nothing is left to suppose, and the lower end is 0 in (1 + level) / 2 of all samples.
+    The estimates are drawn from the normal distribution with the covariance of the counts: that of
+    the multinomial within a property, that seen in the samples between properties.
+
+    Args:
+        seen: for each property, for each sample, the place of its value; -1: not known. Each
+            property is known of at least one sample.
+        shares: for each property, how often each value should occur; they add up to 1.
+        level: confidence level of the interval.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: no property, one without a sample, or `level` out of range.
+    """
+    check_level(level)
+    model = _Model(seen, shares, seed)
+    estimate = model.distance(model.off)
+    if model.q.size > MAX_VALUES:
+        return Variation(estimate, None, None, None, level)
+    tail = (1 - level) / 2
+    corrected, low = model.shrunk_to(0.5), model.shrunk_to(1 - tail)
+    high = max(model.spread_to(tail), corrected)
+    return Variation(estimate, corrected, min(low, corrected), high, level)
+
+
+@dataclass(slots=True)
+class _Model:
+    """Shares wanted and seen of all properties, one after the other, and how counts scatter.
+
+    Attributes:
+        starts: where each property begins. owner: property of each value.
+        q: wanted. off: seen less wanted. error: standard error of a share.
+        noise: standard normal draws, correlated between properties. root: of n, for each value.
+    """
+
+    starts: NDArray[np.intp]
+    owner: NDArray[np.intp]
+    q: Floats
+    off: Floats
+    error: Floats
+    root: Floats
+    noise: Floats
+
+    def __init__(
+        self, seen: Sequence[NDArray[np.intp]], shares: Sequence[Floats], seed: int
+    ) -> None:
+        sizes = [len(part) for part in shares]
+        counts = [
+            np.bincount(codes[codes >= 0], minlength=size).astype(np.float64)
+            for codes, size in zip(seen, sizes, strict=True)
+        ]
+        totals = np.array([part.sum() for part in counts])
+        if not totals.size or not totals.all():
+            raise ValueError("total variation is of at least one property, each with a sample")
+        self.starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
+        self.owner = np.repeat(np.arange(len(sizes)), sizes)
+        self.q = np.concatenate(shares)
+        p = np.concatenate(counts) / totals[self.owner]
+        self.off = p - self.q
+        self.root = np.sqrt(totals)[self.owner]
+        middle = (p + self.q) / 2
+        self.error = np.sqrt(middle * (1 - middle)) / self.root
+        if self.q.size > MAX_VALUES:
+            self.noise = np.zeros((0, 0))
+            return
+        draws = max(1_000, min(_DRAWS, _CELLS // self.q.size))
+        self.noise = np.random.default_rng(seed).standard_normal((draws, self.q.size))
+        if len(sizes) > 1:
+            self.noise = self.noise @ self._between(seen, p)
+
+    def distance(self, off: Floats) -> float:
+        """D of these deviations."""
+        return float(np.abs(off).sum() / 2 / self.starts.size)
+
+    def shrunk_to(self, chance: float) -> float:
+        """The D whose estimates are below the one seen with this chance, if deviations are few."""
+        if self._below(np.zeros_like(self.q)) <= chance:
+            return 0.0
+        weight = self.error**2
+        weight /= max(weight.mean(), np.finfo(np.float64).tiny)
+        there = weight > 0
+        least, most = 0.0, float((np.abs(self.off[there]) / weight[there]).max())
+        for _ in range(_BISECTIONS):
+            middle = (least + most) / 2
+            if self._below(self._shrunk(weight, middle)) > chance:
+                most = middle
+            else:
+                least = middle
+        return self.distance(self._shrunk(weight, (least + most) / 2))
+
+    def spread_to(self, chance: float) -> float:
+        """The D whose estimates are below the one seen with this chance, if deviations are many."""
+        shape = self._spread()
+        if not shape.any():
+            return 0.0
+        least, most = 0.0, 1.5
+        while self._below(self._possible(shape * most)) >= chance and most < 1e4:
+            least, most = most, most * 1.6
+        for _ in range(_BISECTIONS):
+            middle = (least + most) / 2
+            if self._below(self._possible(shape * middle)) < chance:
+                most = middle
+            else:
+                least = middle
+        return self.distance(self._possible(shape * most))
+
+    def _below(self, off: Floats) -> float:
+        """How often estimates from such shares are below the one seen; ties count half."""
+        p = self.q + off
+        drawn = self.noise * (np.sqrt(p) / self.root)
+        drawn -= self._sums(drawn)[:, self.owner] * p
+        drawn += off
+        found = np.abs(drawn, out=drawn).sum(axis=1)
+        limit = np.abs(self.off).sum()
+        slack = 1e-9 * max(1.0, limit)
+        return float((found < limit - slack).mean() + (np.abs(found - limit) <= slack).mean() / 2)
+
+    def _shrunk(self, weight: Floats, by: float) -> Floats:
+        """Deviations moved towards 0 by `by` times their weight, after a shift in each property that
+        makes them add up to 0."""
+        reach = float(np.abs(self.off).max() / max(weight[weight > 0].min(), 1e-12)) + by
+        low = np.full(self.starts.size, -reach)
+        high = -low
+        moved = self.off
+        for _ in range(50):
+            shift = (low + high) / 2
+            moved = self.off - shift[self.owner] * weight
+            moved = np.sign(moved) * np.maximum(0.0, np.abs(moved) - by * weight)
+            too_much = self._sums(moved) > 0
+            low, high = np.where(too_much, shift, low), np.where(too_much, high, shift)
+        return self._possible(moved)
+
+    def _spread(self) -> Floats:
+        sign = np.sign(self.off)
+        unsigned = np.flatnonzero(sign == 0)
+        sign[unsigned] = np.where(np.arange(unsigned.size) % 2, -1.0, 1.0)
+        shape = np.sqrt(self.off**2 + (_PUSH * self.error) ** 2)
+        more, less = self._sums(shape * (sign > 0)), self._sums(shape * (sign < 0))
+        both = np.sqrt(more * less)
+        scale = np.where(
+            sign > 0,
+            (both / np.where(more > 0, more, 1))[self.owner],
+            (both / np.where(less > 0, less, 1))[self.owner],
+        )
+        return sign * shape * scale
+
+    def _possible(self, off: Floats) -> Floats:
+        """Deviations cut so that shares are at least 0, and scaled so that they add up to 1."""
+        p = np.maximum(0.0, self.q + off)
+        scaled: Floats = p / self._sums(p)[self.owner] - self.q
+        return scaled
+
+    def _sums(self, values: Floats) -> Floats:
+        summed: Floats = np.add.reduceat(values, self.starts, axis=-1)
+        return summed
+
+    def _between(self, seen: Sequence[NDArray[np.intp]], p: Floats) -> Floats:
+        """The root of the correlations of counts, of which those within a property are left to
+        `_below`."""
+        square = np.zeros((p.size, p.size))
+        unit = 1 / (np.sqrt(np.where(p > 0, p, 1)) * self.root)
+        for start in range(0, len(seen[0]), _ROWS):
+            rows = np.zeros((len(seen[0][start : start + _ROWS]), p.size))
+            for first, codes in zip(self.starts, seen, strict=True):
+                part = codes[start : start + _ROWS]
+                known = np.flatnonzero(part >= 0)
+                own = self.owner == self.owner[first]
+                rows[np.ix_(known, np.flatnonzero(own))] = -p[own]
+                rows[known, first + part[known]] += 1
+            rows *= unit
+            square += rows.T @ rows
+        within = self.owner[:, None] == self.owner
+        square[within] = 0.0
+        np.fill_diagonal(square, 1.0)
+        values, vectors = np.linalg.eigh(square)
+        root: Floats = (vectors * np.sqrt(np.maximum(0.0, values))) @ vectors.T
+        return root
+
+
+def goodness_of_fit(counts: Sequence[int], shares: Sequence[float], seed: int = 0) -> Fit:
+    """Whether counts are what shares give by chance.
+
+    - `exact`, where at most 20,000 tables have this n: the chance of a table whose likelihood ratio
+      is at least as large. It errs in at most 5 % at p ≤ 0.05, and in 4.6 to 5.0 % with three values
+      or more and n of 50 and up.
+    - `chi-square`, where each value is expected at least 5 times (Cochran 1954, Some methods for
+      strengthening the common χ² tests, Biometrics 10): Pearson's.
+    - `monte-carlo`, else: as `exact`, over 9,999 drawn tables, the one seen counted among them
+      (Davison & Hinkley 1997, Bootstrap Methods and their Application, section 4.2).
+
+    A value that was seen though its share is 0 gives p = 0: the shares cannot be those of its
+    source.
+
+    Args:
+        counts: of each value, not negative.
+        shares: how often each should occur, in any unit, not negative.
+        seed: of the drawing.
+
+    Returns:
+        the test; without p-value where nothing was counted or nothing can differ.
+
+    Raises:
+        ValueError: counts and shares of different length, negative ones, or shares all 0.
+    """
+    observed = np.asarray(counts, dtype=np.int64)
+    wanted = np.asarray(shares, dtype=np.float64)
+    if observed.shape != wanted.shape or (observed < 0).any() or not (wanted >= 0).all():
+        raise ValueError(f"{len(counts)} counts for {len(shares)} shares, none of them negative")
+    if not wanted.sum() > 0:
+        raise ValueError("shares of which none is above 0")
+    n = int(observed.sum())
+    possible = wanted > 0
+    if n and observed[~possible].any():
+        return Fit(0.0, "exact", n)
+    observed, wanted = observed[possible], wanted[possible] / wanted.sum()
+    if not n or observed.size < 2:
+        return Fit(None, "exact", n)
+    if math.comb(n + observed.size - 1, observed.size - 1) <= _MAX_TABLES:
+        return Fit(_exact(observed, wanted, n), "exact", n)
+    expected = n * wanted
+    if expected.min() >= _ENOUGH_EXPECTED:
+        statistic = float(((observed - expected) ** 2 / expected).sum())
+        return Fit(float(chdtrc(observed.size - 1, statistic)), "chi-square", n)
+    drawn = np.random.default_rng(seed).multinomial(n, wanted, _TEST_DRAWS)
+    beyond = int((_ratios(drawn, wanted, n) >= _ratios(observed, wanted, n) - 1e-9).sum())
+    return Fit((beyond + 1) / (_TEST_DRAWS + 1), "monte-carlo", n)
+
+
+def shift_test(before: Sequence[int], after: Sequence[int], seed: int = 0) -> float | None:
+    """Whether pairs of values lean: whether `after` has some values more often, and others less,
+    than `before`, beyond what mistakes to and fro explain.
+
+    A permutation test of marginal homogeneity: if they do not lean, a pair (a, b) is as likely as
+    (b, a); so pairs are turned at random, and the squared differences of both tallies compared,
+    9,999 times and with what was seen. Of two values it is McNemar's exact test.
+
+    Args:
+        before, after: for each pair the number of its values, from 0.
+
+    Returns:
+        the p-value; None where no pair differs.
+    """
+    one, two = np.asarray(before, dtype=np.intp), np.asarray(after, dtype=np.intp)
+    differ = one != two
+    if not differ.any():
+        return None
+    size = int(max(one.max(), two.max())) + 1
+    table = np.zeros((size, size), dtype=np.int64)
+    np.add.at(table, (one[differ], two[differ]), 1)
+    first, second = np.nonzero(np.triu(table + table.T))
+    there, back = table[first, second], table[second, first]
+
+    random = np.random.default_rng(seed)
+    turned = np.zeros((_TEST_DRAWS, size))
+    for a, b, pairs in zip(first, second, there + back, strict=True):
+        net = 2.0 * random.binomial(pairs, 0.5, _TEST_DRAWS) - pairs
+        turned[:, a] -= net
+        turned[:, b] += net
+    lean = np.zeros(size)
+    np.add.at(lean, first, back - there)
+    np.add.at(lean, second, there - back)
+    beyond = int(((turned**2).sum(axis=1) >= (lean**2).sum() - 1e-9).sum())
+    return (beyond + 1) / (_TEST_DRAWS + 1)
+
+
+def _exact(observed: NDArray[np.int64], wanted: Floats, n: int) -> float:
+    tables = _tables(n, observed.size)
+    chances = gammaln(n + 1) - gammaln(tables + 1).sum(axis=1) + tables @ np.log(wanted)
+    beyond = _ratios(tables, wanted, n) >= _ratios(observed, wanted, n) - 1e-9
+    return min(1.0, float(np.exp(chances[beyond]).sum()))
+
+
+def _ratios(tables: NDArray[np.int64], wanted: Floats, n: int) -> Floats:
+    """Twice the logarithm of the likelihood ratio of each table."""
+    parts = tables * np.log(np.where(tables > 0, tables, 1) / (n * wanted))
+    ratios: Floats = 2 * np.where(tables > 0, parts, 0.0).sum(axis=-1)
+    return ratios
+
+
+def _tables(n: int, size: int) -> NDArray[np.int64]:
+    """All ways to share n among so many values."""
+    tables = np.zeros((1, 0), dtype=np.int64)
+    for _ in range(size - 1):
+        room = n - tables.sum(axis=1)
+        rows = np.repeat(np.arange(len(tables)), room + 1)
+        firsts = np.cumsum(room + 1) - (room + 1)
+        added = np.arange(rows.size) - firsts[rows]
+        tables = np.column_stack([tables[rows], added])
+    return np.column_stack([tables, n - tables.sum(axis=1)])
