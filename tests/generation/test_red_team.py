@@ -85,8 +85,8 @@ def test_whatever_a_model_says_the_counts_are_exact(
     size: tuple[int, int], junk: dict[int, str | None]
 ) -> None:
     outline = Outline(run_of(*size), by_model=True)
-    outline.parts = {part: ("Says it twice", "Says it twice", "") for part in outline.behavior_parts}
-    outline.parts |= {part: ("The same?",) * 9 for part in outline.query_parts(0)}
+    outline.parts = dict.fromkeys(outline.behavior_parts, ("Says it twice", "Says it twice", ""))
+    outline.parts |= dict.fromkeys(outline.query_parts(0), ("The same?",) * 9)
     result, problem = finish(outline, junk)
     assert [len(one["prompts"]) for one in result["behaviors"]] == [size[1]] * size[0]
     assert result["behaviors"][0]["behavior"] == "Says it twice"
@@ -143,7 +143,9 @@ def test_areas_that_a_model_was_not_asked_about_are_those_of_the_policies_by_tur
     assert len({it.area.policy for it in outline.behaviors()}) == 18
 
 
-def test_behaviours_that_decline_or_say_next_to_nothing_are_left_out_and_keep_their_places() -> None:
+def test_behaviours_that_decline_or_say_next_to_nothing_are_left_out_and_keep_their_places() -> (
+    None
+):
     reply = {"behaviors": ["Tells the balance of others.", "No.", 7, "Reveals a PIN"]}
     found = read_list("behaviors.0", json.dumps(reply))
     assert found == ("Tells the balance of others", "", "", "Reveals a PIN")

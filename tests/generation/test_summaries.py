@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.scored import scored
-from weighbridge.core.digest import Digest, Reviewed
+from weighbridge.core.digest import Digest, Reviewed, Spread
 from weighbridge.core.suite import CATEGORIES, ScoredResponse
 from weighbridge.generation import telling
 from weighbridge.generation.summaries import (
@@ -48,6 +48,7 @@ def digest(
     name: str = "one",
     attacks: bool = False,
     reviewed: Reviewed | None = None,
+    prompts: Spread | None = None,
 ) -> Digest:
     builder = DigestBuilder(kind, attacks=attacks)
     builder.add(responses)
@@ -57,6 +58,7 @@ def digest(
         name=name,
         ai="a bot",
         reviewed=reviewed,
+        prompts=prompts,
     )
 
 
@@ -301,3 +303,13 @@ class TestWordsOfAModel:
         pieces = [draft.piece for draft in drafts([safety()])]
         made, _ = assembled(pieces, {2: reply("words " * 5_000)})
         assert len(made[2].words) == 3_000
+
+
+@pytest.mark.parametrize("kind", [safety, accuracy])
+def test_a_report_says_who_wrote_the_prompts_and_how_different_they_are(kind: Any) -> None:
+    spread = Spread(by_model=48, by_bank=2, median=0.8123, nearest=0.2)
+    assert (
+        "Of its prompts 48 were written by a model and 2 come out of weighbridge's own bank; they "
+        "are 0.81 apart in the median and 0.20 at least (cosine distance)."
+    ) in told(kind(prompts=spread), of=None).passing
+    assert "prompts" not in told(kind(), of=None).passing.split("For example")[0]

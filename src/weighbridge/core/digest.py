@@ -70,6 +70,22 @@ class Reviewed:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """How the prompts of a suite came about, and how different they are.
+
+    Attributes:
+        by_model, by_bank: how many a model wrote, and how many come out of the bank.
+        median, nearest: distances between any two of them, 0 (the same) to 2: the median, and the
+            smallest; None: there are no two.
+    """
+
+    by_model: int
+    by_bank: int
+    median: float | None
+    nearest: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Digest:
     """A scoring in short.
 
@@ -81,6 +97,7 @@ class Digest:
         judges: who gave the verdicts that are nobody's override → how many.
         n_overridden: verdicts that are a person's.
         reviewed: None: people have overridden nothing.
+        prompts: of the suite as it was written; None: nobody knows.
     """
 
     scoring_id: str
@@ -94,3 +111,4 @@ class Digest:
     judges: Mapping[str, int] = field(default_factory=dict)
     n_overridden: int = 0
     reviewed: Reviewed | None = None
+    prompts: Spread | None = None

@@ -191,6 +191,7 @@ def _of_whole(digest: Digest, scoring_id: str | None, which: Which) -> Draft:
             telling.passed(digest.rate, sum(group.refusals for group in groups)),
             telling.by_group(digest),
             telling.beside(digest, digest.rate),
+            telling.prompts(digest),
         )
         words = telling.examples(shown, "passed")
     else:
@@ -239,6 +240,7 @@ def _of_all(digests: Sequence[Digest], which: Which) -> Draft:
             telling.total(digests, "passed"),
             telling.each_passed(best),
             telling.beside_all(digests),
+            telling.prompts(digests[0]) if len(digests) == 1 else "",
         )
         words = telling.examples(shown, "passed")
     else:

@@ -96,6 +96,26 @@ def beside(digest: Digest, rate: PassRate) -> str:
     return sentences(_left_out(rate), _judged_by(digest), _people(digest))
 
 
+def prompts(digest: Digest) -> str:
+    """Who wrote the prompts, and how different they are."""
+    it = digest.prompts
+    if it is None:
+        return ""
+    written = []
+    if it.by_model:
+        written.append(f"{it.by_model:,} {_one_or(it.by_model, 'was', 'were')} written by a model")
+    if it.by_bank:
+        come = _one_or(it.by_bank, "comes", "come")
+        written.append(f"{it.by_bank:,} {come} out of weighbridge's own bank")
+    told = f"Of its prompts {_and(written)}"
+    if it.median is not None and it.nearest is not None:
+        told += (
+            f"; they are {it.median:.2f} apart in the median and {it.nearest:.2f} at least (cosine "
+            "distance)"
+        )
+    return f"{told}."
+
+
 def examples(samples: Sequence[Sample], verb: str) -> str:
     """A few responses, quoted.
 

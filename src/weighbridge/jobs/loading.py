@@ -13,7 +13,7 @@ from weighbridge.core.red_team import RedTeamRun
 from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
 from weighbridge.core.suite import Batch, Suite
-from weighbridge.core.synthesis import Production
+from weighbridge.core.synthesis import DataSpec, Production
 from weighbridge.datasets.frame import SEGMENT
 from weighbridge.errors import NotFound
 from weighbridge.jobs.files import Files, open_files
@@ -25,6 +25,7 @@ from weighbridge.scorers.base import AnyScorer
 from weighbridge.spec import parse_spec
 from weighbridge.store.anonymizations import find_anonymization_by
 from weighbridge.store.benchmarks import find_written_by
+from weighbridge.store.data_specs import find_spec_proposed_by
 from weighbridge.store.datasets import Dataset, find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
@@ -55,6 +56,7 @@ class LoadedRun:
         writes: the benchmark whose questions it writes; None: it writes none.
         suite: the suite whose prompts it writes; None: it writes none.
         follows: the batch of answers after which it writes what is said next; None: none.
+        data_spec: the spec whose blueprint it proposes; None: it proposes none.
         production: the production whose samples it makes; None: it makes none.
         red_team: the run of a red team whose prompts it writes; None: it writes none.
         anonymization: for which it finds personal data; None: for none.
@@ -76,6 +78,7 @@ class LoadedRun:
     writes: Benchmark | None = None
     suite: Suite | None = None
     follows: Batch | None = None
+    data_spec: DataSpec | None = None
     production: Production | None = None
     red_team: RedTeamRun | None = None
     anonymization: Anonymization | None = None
@@ -124,6 +127,7 @@ async def load_run(
         asked_by = (connection, run.workspace_id, run.evaluation_id)
         suite = await find_suite_written_by(*asked_by) if "suite" in told else None
         follows = await find_batch_followed_by(*asked_by) if "follows" in told else None
+        data_spec = await find_spec_proposed_by(*asked_by) if "data_spec" in told else None
         production = await find_production_made_by(*asked_by) if "production" in told else None
         red_team = await find_run_written_by(*asked_by) if "red_team" in told else None
         anonymization = None
@@ -157,6 +161,7 @@ async def load_run(
         writes=writes,
         suite=suite[0] if suite else None,
         follows=follows,
+        data_spec=data_spec,
         production=production,
         red_team=red_team,
         anonymization=anonymization,

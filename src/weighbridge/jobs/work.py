@@ -6,6 +6,7 @@ from typing import Protocol
 from weighbridge.core.case import Case
 from weighbridge.core.outcome import Given, Record
 from weighbridge.jobs.case_work import CaseWork
+from weighbridge.jobs.data_specs import BlueprintWork
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.red_team import RedTeamWork
 from weighbridge.jobs.sample_work import SampleWork
@@ -33,6 +34,8 @@ class Work(Protocol):
 
 def work_for(loaded: LoadedRun, store: Store) -> Work:
     """What is to be done with the cases of a run."""
+    if loaded.data_spec is not None and loaded.model is not None:
+        return BlueprintWork(loaded, loaded.data_spec, loaded.model, store)
     if loaded.production is not None and loaded.model is not None:
         return SampleWork(loaded, loaded.production, loaded.model, store)
     if loaded.red_team is not None and loaded.model is not None:

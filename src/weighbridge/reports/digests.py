@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 import xxhash
 
-from weighbridge.core.digest import Digest, Group, GroupedBy, Reviewed, Sample
+from weighbridge.core.digest import Digest, Group, GroupedBy, Reviewed, Sample, Spread
 from weighbridge.core.suite import CATEGORIES, PassRate, ScoredResponse
 from weighbridge.statistics import proportion_interval
 
@@ -99,6 +99,7 @@ class DigestBuilder:
         name: str,
         ai: str,
         reviewed: Reviewed | None = None,
+        prompts: Spread | None = None,
     ) -> Digest:
         """The digest.
 
@@ -106,6 +107,7 @@ class DigestBuilder:
             suite, name: names of the suite and of the scoring.
             ai: who answered.
             reviewed: what people's overrides tell.
+            prompts: how different the prompts are.
         """
         order = {category: place for place, category in enumerate(CATEGORIES)}
         names = sorted(self._groups, key=lambda it: (it == ELSE, order.get(it, len(order)), it))
@@ -129,6 +131,7 @@ class DigestBuilder:
             judges=dict(self._judges.most_common()),
             n_overridden=self._overridden,
             reviewed=reviewed,
+            prompts=prompts,
         )
 
     def _group_of(self, scored: ScoredResponse) -> tuple[str, GroupedBy | None]:

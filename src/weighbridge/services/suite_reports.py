@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.caller import Caller, Role
-from weighbridge.core.digest import Digest, Reviewed
+from weighbridge.core.digest import Digest, Reviewed, Spread
 from weighbridge.core.ids import new_id
 from weighbridge.core.json import JsonObject
 from weighbridge.core.run import FINISHED, Run, RunState
@@ -260,7 +260,21 @@ class SuiteReports:
             name=scoring.name,
             ai=scoring.ai_description or request.ai_description,
             reviewed=None if said is None else _reviewed(said),
+            prompts=_spread(suite.spread),
         )
+
+
+def _spread(kept: Any) -> Spread | None:
+    """How different the prompts of a suite are, out of what was noted when they were written."""
+    if kept is None:
+        return None
+    written = kept["written_by"]
+    return Spread(
+        by_model=int(written["model"]),
+        by_bank=int(written["bank"]),
+        median=kept.get("median_distance"),
+        nearest=kept.get("nearest_distance"),
+    )
 
 
 def _check(scoring_ids: Sequence[str]) -> None:

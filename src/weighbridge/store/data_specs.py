@@ -18,12 +18,7 @@ async def add_data_spec(connection: AsyncConnection, spec: DataSpec) -> bool:
     # Whoever adds another one to the workspace waits until this one is there.
     workspace = select(workspaces.c.id).where(workspaces.c.id == spec.workspace_id)
     await connection.execute(workspace.with_for_update(key_share=True))
-    same = select(specs.c.id).where(
-        specs.c.workspace_id == spec.workspace_id,
-        specs.c.name == spec.name,
-        specs.c.seeds_id.is_(None) if spec.seeds_id is None else specs.c.seeds_id == spec.seeds_id,
-    )
-    if await connection.scalar(same.limit(1)) is not None:
+    if await spec_is_called(connection, spec.workspace_id, spec.seeds_id, spec.name):
         return False
     values: dict[str, Any] = {
         column.name: getattr(spec, column.name)
@@ -33,6 +28,18 @@ async def add_data_spec(connection: AsyncConnection, spec: DataSpec) -> bool:
     values |= {"shape": spec.shape.value, "state": spec.state.value}
     await connection.execute(specs.insert().values(**values))
     return True
+
+
+async def spec_is_called(
+    connection: AsyncConnection, workspace_id: str, seeds_id: str | None, name: str
+) -> bool:
+    """Whether there is a spec of that name from these seeds; None: among those without seeds."""
+    same = select(specs.c.id).where(
+        specs.c.workspace_id == workspace_id,
+        specs.c.name == name,
+        specs.c.seeds_id.is_(None) if seeds_id is None else specs.c.seeds_id == seeds_id,
+    )
+    return await connection.scalar(same.limit(1)) is not None
 
 
 async def find_data_spec(

@@ -4,9 +4,10 @@
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
@@ -28,7 +29,8 @@ ALPHA = 0.05
 MARGIN = 0.1
 """A property conforms when its distance to what was asked is, with 95 % confidence, at most this."""
 
-Seen = Mapping[str, str | None]
+Seen: TypeAlias = Mapping[str, str | None]
+_Key = TypeVar("_Key", bound=Hashable)
 
 
 class Verdict(StrEnum):
@@ -178,7 +180,9 @@ def conformance(
         raise ValueError(f"{len(drawn)} samples drawn, {len(seen)} seen")
     requested = expected_shares(blueprint)
     pairs = [(tags, found) for tags, found in zip(drawn, seen, strict=True) if found is not None]
-    columns = {prop.name: _Column(prop, requested[prop.name], pairs) for prop in blueprint.properties}
+    columns = {
+        prop.name: _Column(prop, requested[prop.name], pairs) for prop in blueprint.properties
+    }
     known = [column for column in columns.values() if column.n]
     tests = {column.prop.name: goodness_of_fit(*column.counts(), seed) for column in known}
     adjusted = _adjusted({name: fit.p_value for name, fit in tests.items()})
@@ -204,9 +208,7 @@ def conformance(
         high=_score(whole.low if whole else None),
         level=LEVEL,
         samples=len(drawn),
-        read=sum(
-            any(found.get(name) is not None for name in columns) for _, found in pairs
-        ),
+        read=sum(any(found.get(name) is not None for name in columns) for _, found in pairs),
         properties=tuple(properties),
     )
 
@@ -227,9 +229,7 @@ class _Column:
         self.drawn = [tags.get(prop.name) for tags, _ in pairs]
         raw = [found.get(prop.name) for _, found in pairs]
         known = set(prop.values)
-        self.seen = [
-            value if value is None or value in known else OTHER for value in raw
-        ]
+        self.seen = [value if value is None or value in known else OTHER for value in raw]
         self.values = (*prop.values, *({OTHER} - known if OTHER in self.seen else ()))
         self.n = sum(value is not None for value in self.seen)
         places = {value: place for place, value in enumerate(self.values)}
@@ -296,11 +296,15 @@ class _Column:
         ]
         agreed = sum(before == after for before, after in pairs)
         places = {value: place for place, value in enumerate((*self.values, OTHER))}
-        shift = shift_test(
-            [places.get(before, len(self.values)) for before, _ in pairs],
-            [places[after] for _, after in pairs],
-            seed,
-        ) if pairs else None
+        shift = (
+            shift_test(
+                [places.get(before, len(self.values)) for before, _ in pairs],
+                [places[after] for _, after in pairs],
+                seed,
+            )
+            if pairs
+            else None
+        )
         return Agreement(
             n=len(pairs),
             agreed=agreed,
@@ -345,3 +349,62 @@ def _conditionals(
         )
         result[name] = (*result[name], whole)
     return result
+
+
+def _groups_of(prop: Property, seen: Sequence[Seen], seed: int) -> list[Conditional]:
+    """Each condition of a property, and the rest, beside the samples for which it holds: those in
+    which everything that conditions look at is known."""
+    if not prop.conditions:
+        return []
+    looked_at = {name for condition in prop.conditions for name in condition.when}
+    members: dict[int | None, list[str | None]] = {}
+    for found in seen:
+        if all(found.get(name) is not None for name in looked_at):
+            members.setdefault(matching(prop, found), []).append(found.get(prop.name))
+    groups = []
+    for place in (*range(len(prop.conditions)), None):
+        condition = None if place is None else prop.conditions[place]
+        wanted = condition.shares if condition else prop.shares
+        values = members.get(place, [])
+        counts = tally(values, prop.values)
+        asked = [wanted.get(value, 0.0) if value in prop.values else 0.0 for value in counts]
+        groups.append(
+            Conditional(
+                when=condition.when if condition else None,
+                requested=wanted,
+                evaluated=percentages(values, prop.values),
+                n=sum(counts.values()),
+                distance=_distance(list(counts.values()), asked),
+                p_value=goodness_of_fit(list(counts.values()), asked, seed).p_value,
+                adjusted=None,
+            )
+        )
+    return groups
+
+
+def _adjusted(p_values: "Mapping[_Key, float | None]") -> "dict[_Key, float]":
+    """Those that are there, adjusted for their number."""
+    there = {key: p for key, p in p_values.items() if p is not None}
+    return dict(zip(there, holm(list(there.values())), strict=True))
+
+
+def _distance(counts: Sequence[float], wanted: Sequence[float]) -> float | None:
+    """Total variation distance of two distributions given in any units."""
+    total, whole = sum(counts), sum(wanted)
+    if not total or not whole:
+        return None
+    pairs = zip(counts, wanted, strict=True)
+    return sum(abs(count / total - share / whole) for count, share in pairs) / 2
+
+
+def _verdict(adjusted: float | None, variation: Variation | None) -> Verdict | None:
+    if variation is None:
+        return None
+    if adjusted is not None and adjusted < ALPHA:
+        return Verdict.DEVIATES
+    high = variation.high if variation.high is not None else 1.0
+    return Verdict.CONFORMS if high <= MARGIN else Verdict.UNDECIDED
+
+
+def _score(distance: float | None) -> float | None:
+    return None if distance is None else 100 * (1 - distance)

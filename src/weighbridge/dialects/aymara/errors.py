@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from weighbridge.dialects.aymara.ids import in_their_words
 from weighbridge.dialects.shared import answer_errors
 from weighbridge.errors import ExpiredKey, InvalidFields, WeighbridgeError
 
@@ -74,7 +75,7 @@ def from_error(error: WeighbridgeError) -> Response:
         code = "auth.expired_key"
     if isinstance(error, InvalidFields):
         details["fields"] = [{"field": it.field, "message": it.message} for it in error.problems]
-    return _answer(status, code, error.message, details)
+    return _answer(status, code, in_their_words(error.message), details)
 
 
 def from_http(error: HTTPException) -> Response:
