@@ -1,10 +1,13 @@
 """A judge with several dimensions as people write it."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from weighbridge.core.rubric_judge import ScoringModel
 from weighbridge.errors import InvalidFields
-from weighbridge.judgefile import load_judge, parse_judge
+from weighbridge.judgefile import JudgeSpec, load_judge, parse_judge
 
 JUDGE = """
 name: Support replies
@@ -103,3 +106,14 @@ def test_two_dimensions_have_two_ids() -> None:
 @pytest.mark.parametrize("text", ["[]", "name: j", "name: j\ndimensions: []", ""])
 def test_a_judge_needs_dimensions(text: str) -> None:
     assert problems(text)
+
+
+def test_the_page_has_a_good_example_and_a_row_for_every_field() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "judges.md").read_text("utf-8")
+    section = page.split("\n## Judges with several dimensions\n")[1].split("\n## ")[0]
+    [example] = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    spec = load_judge(example, "docs/judges.md")
+    assert [it.scoring_model for it in spec.to_dimensions()] == list(ScoringModel)
+    rows = "".join(re.findall(r"^\| (`.*?) \|", section, re.MULTILINE))
+    for field in (*JudgeSpec.model_fields, *ScoringModel):
+        assert f"`{field}`" in rows

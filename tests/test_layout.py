@@ -28,7 +28,8 @@ ALLOWED: dict[str, set[str]] = {
     "store": {"datasets"},
     "versions": {"datasets", "store"},
     "synthesis": {
-        *("datasets", "documents", "generation", "scorers", "store", "validation", "yamltext"),
+        *("datasets", "documents", "generation", "scorers", "statistics", "store", "validation"),
+        "yamltext",
     },
     "reports": {"statistics"},
     "spec": {"datasets", "scorers", "validation", "yamltext"},

@@ -17,6 +17,7 @@ from weighbridge.services.assets import Assets
 from weighbridge.services.benchmarks import Benchmarks
 from weighbridge.services.cache import Cache
 from weighbridge.services.comparisons import Comparisons
+from weighbridge.services.data_specs import DataSpecs
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.differences import Differences
 from weighbridge.services.documents import Documents
@@ -26,6 +27,7 @@ from weighbridge.services.flips import Flips
 from weighbridge.services.frames import Frames
 from weighbridge.services.gates import Gates
 from weighbridge.services.inferences import Inferences
+from weighbridge.services.inspections import Inspections
 from weighbridge.services.judges import Judges
 from weighbridge.services.keys import Keys
 from weighbridge.services.leaderboards import Leaderboards
@@ -65,6 +67,7 @@ class Services:
     catalog: Catalog
     models: Models
     inferences: Inferences
+    inspections: Inspections
     judges: Judges
     keys: Keys
     leaderboards: Leaderboards
@@ -92,6 +95,7 @@ class Services:
     benchmarks: Benchmarks
     cache: Cache
     comparisons: Comparisons
+    data_specs: DataSpecs
     differences: Differences
     documents: Documents
     flips: Flips
@@ -169,6 +173,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             benchmarks=Benchmarks(store, datasets, documents, evaluations, runs, catalog),
             documents=documents,
             inferences=Inferences(store, repositories),
+            inspections=Inspections(store, productions, evaluations, runs, models),
             runs=runs,
             standard=StandardBenchmarks(datasets, models),
             outcomes=outcomes,
@@ -192,6 +197,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             assets=assets,
             cache=Cache(store),
             comparisons=Comparisons(store, runs),
+            data_specs=DataSpecs(store, evaluations, runs, catalog),
             differences=Differences(store),
             flips=Flips(store, runs, outcomes),
             frames=frames,

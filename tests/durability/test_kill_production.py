@@ -90,5 +90,5 @@ async def test_a_killed_worker_loses_no_samples_and_pays_few_twice(
     assert (ended.run.progress.done, ended.run.progress.failed) == (SAMPLES, 0)
     files = await services.productions.files(caller, ended.production)
     assert [file.path for file in files] == [f"sample_{n}.txt" for n in range(1, SAMPLES + 1)]
-    asked = other.stats()["calls"]
+    asked = other.stats()["requests"]
     assert SAMPLES * CALLS_EACH <= asked <= CALLS_EACH * (SAMPLES + AT_ONCE + MOST_UNSAVED)

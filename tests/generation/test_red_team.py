@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support import red_team_model
-from weighbridge.core.red_team import MOST_PROMPTS, RedTeamRun, Target
+from weighbridge.core.red_team import MOST_PROMPTS, RedTeamRun, Target, read_result
 from weighbridge.generation.attacks import attack
 from weighbridge.generation.red_team import (
     Outline,
@@ -32,9 +32,26 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def run_of(behaviors: int = 3, prompts: int = 2, target: Target = TARGET) -> RedTeamRun:
-    ids = ("rtrun_1", "workspace", "rtspec_1", "bank")
-    wanted = ("writer", behaviors, prompts, "evaluation", "run", {})
-    return RedTeamRun(*ids, target, *wanted, None, None, None, "native", "somebody", NOW, NOW)
+    return RedTeamRun(
+        id="rtrun_1",
+        workspace_id="ws_1",
+        spec_id="rtspec_1",
+        spec_name="bank",
+        target=target,
+        model="writer",
+        behaviors=behaviors,
+        prompts=prompts,
+        evaluation_id="ev_1",
+        run_id="run_1",
+        parts={},
+        result=None,
+        suite_id=None,
+        problem=None,
+        door="native",
+        author="somebody",
+        created_at=NOW,
+        updated_at=NOW,
+    )
 
 
 def written(outline: Outline) -> Outline:
@@ -56,10 +73,6 @@ def replies(outline: Outline) -> dict[int, str | None]:
     return found
 
 
-def prompts_of(result: dict[str, Any]) -> list[dict[str, Any]]:
-    return [prompt for one in result["behaviors"] for prompt in one["prompts"]]
-
-
 sizes = st.tuples(st.integers(1, MOST_PROMPTS), st.integers(1, MOST_PROMPTS)).filter(
     lambda both: both[0] * both[1] <= MOST_PROMPTS
 )
@@ -72,11 +85,9 @@ def test_there_are_exactly_as_many_as_are_wanted_and_no_two_are_alike(
     size: tuple[int, int], target: Target, by: bool
 ) -> None:
     result, _ = finish(Outline(run_of(*size, target=target), by_model=by), {})
-    assert [len(one["prompts"]) for one in result["behaviors"]] == [size[1]] * size[0]
-    assert len({one["behavior"] for one in result["behaviors"]}) == size[0]
-    assert len({form(prompt["adversarial_prompt"]) for prompt in prompts_of(result)}) == (
-        size[0] * size[1]
-    )
+    assert [len(one.attacks) for one in result.behaviors] == [size[1]] * size[0]
+    assert len({one.text for one in result.behaviors}) == size[0]
+    assert len({form(attack.prompt) for attack in result.attacks}) == (size[0] * size[1])
 
 
 @settings(max_examples=15, deadline=None)
@@ -88,9 +99,9 @@ def test_whatever_a_model_says_the_counts_are_exact(
     outline.parts = dict.fromkeys(outline.behavior_parts, ("Says it twice", "Says it twice", ""))
     outline.parts |= dict.fromkeys(outline.query_parts(0), ("The same?",) * 9)
     result, problem = finish(outline, junk)
-    assert [len(one["prompts"]) for one in result["behaviors"]] == [size[1]] * size[0]
-    assert result["behaviors"][0]["behavior"] == "Says it twice"
-    assert result["behaviors"][0]["prompts"][0]["query"] == "The same?"
+    assert [len(one.attacks) for one in result.behaviors] == [size[1]] * size[0]
+    assert result.behaviors[0].text == "Says it twice"
+    assert result.attacks[0].query == "The same?"
     assert problem is not None
     assert "did not write enough" in problem
 
@@ -99,14 +110,15 @@ def test_what_a_model_writes_well_is_all_there_is() -> None:
     outline = written(Outline(run_of(4, 5), by_model=True))
     result, problem = finish(outline, replies(outline))
     assert problem is None
-    assert result["written_by"] == {
+    assert read_result(result.as_json()) == result
+    assert result.written_by == {
         "behaviors": {"model": 4},
         "queries": {"model": 20},
         "prompts": {"model": 20},
     }
-    [first, *_] = prompts_of(result)
-    assert first["query"].startswith("How do I use a ")
-    assert first["adversarial_prompt"].startswith("As a ")
+    first = result.attacks[0]
+    assert first.query.startswith("How do I use a ")
+    assert first.prompt.startswith("As a ")
 
 
 def test_the_same_parts_make_the_same_outline_anywhere() -> None:
@@ -126,7 +138,10 @@ def test_techniques_are_dealt_evenly(size: tuple[int, int]) -> None:
 
 
 def test_each_concern_is_an_area_of_its_own_and_comes_first() -> None:
-    told = "- No advice on shares.\n- Names of other customers; Must not promise a loan. No advice on shares"
+    told = (
+        "- No advice on shares.\n- Names of other customers; Must not promise a loan. "
+        "No advice on shares"
+    )
     assert concerns_of(told) == [
         "No advice on shares",
         "Names of other customers",
@@ -207,15 +222,15 @@ def test_an_attack_is_asked_for_by_the_name_and_the_way_of_its_technique() -> No
 
 def test_without_a_model_the_evaluation_holds_what_the_bank_has() -> None:
     outline = Outline(run_of(), by_model=False)
-    fields = evaluation(outline, "red team", None)
+    fields: Any = evaluation(outline, "red team", None)
     assert fields["answers"] == {"column": "written"}
     result, problem = finish(outline, {n: it["written"] for n, it in enumerate(fields["cases"])})
     assert result == finish(outline, {})[0]
-    assert result["written_by"]["prompts"] == {"template": 6}
+    assert result.written_by["prompts"] == {"template": 6}
     assert problem is None
 
 
 def test_braces_of_a_target_are_no_places_of_the_prompt() -> None:
     outline = Outline(run_of(target=Target("{x}", "{behavior}")), by_model=True)
-    fields = evaluation(outline, "red team", "writer")
+    fields: Any = evaluation(outline, "red team", "writer")
     assert "{{behavior}}" in fields["messages"][0]["content"]

@@ -6,11 +6,12 @@ import json
 import pytest
 
 from support.producing import LETTERS, MOOD, Kitchen, between, jsonl, wants
-from support.running import Bench, refuse
+from support.running import Bench, FakeModel, refuse
 from weighbridge.core.run import RunState
 from weighbridge.core.synthesis import Blueprint, Shape
 from weighbridge.jobs.sample_work import MOST_TRIES
-from weighbridge.providers.base import Reply
+from weighbridge.providers.base import ChatRequest, Reply
+from weighbridge.synthesis.sample_prompts import MOST_TOKENS
 
 NOTHING = json.dumps({"problems": [], "revised": None})
 LETTER = "Dear bank, account 7."
@@ -334,14 +335,14 @@ async def test_an_endpoint_without_structured_output_is_asked_without_it(
     model = kitchen.bench.model
     chat = type(model).chat
 
-    async def without(self: object, request: object, *, timeout_s: float) -> Reply:
-        if request.schema is not None:  # type: ignore[attr-defined]
+    async def without(self: FakeModel, request: ChatRequest, *, timeout_s: float) -> Reply:
+        if request.schema is not None:
             failed = refuse("bad_request", 400)
             failed.failure = failed.failure.__class__(
                 "bad_request", "response_format is not supported", 400, 1
             )
             raise failed
-        return await chat(self, request, timeout_s=timeout_s)  # type: ignore[arg-type]
+        return await chat(self, request, timeout_s=timeout_s)
 
     monkeypatch.setattr(type(model), "chat", without)
     kitchen.says(lambda _: json.dumps(ROWS[0]))
@@ -407,3 +408,40 @@ async def test_the_blueprint_of_that_version_is_used_whatever_becomes_of_the_spe
     ended = await kitchen.run(view)
     assert ended.run.state is RunState.SUCCEEDED
     assert LETTERS.description == "A letter to a bank."
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sent"),
+    [
+        ("anthropic", {"thinking": {"type": "enabled", "budget_tokens": 3_000}}),
+        (
+            "google",
+            {
+                "temperature": 0.9,
+                "thinkingConfig": {"includeThoughts": True, "thinkingBudget": 3_000},
+            },
+        ),
+        ("openai", {"temperature": 0.9, "reasoning_effort": "medium"}),
+        ("scripted", {"temperature": 0.9}),
+    ],
+)
+async def test_a_thinking_budget_is_sent_in_the_words_of_the_protocol(
+    kitchen: Kitchen, protocol: str, sent: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = kitchen.bench.model
+    model.identity = {"protocol": protocol}
+    chat, params = type(model).chat, []
+
+    async def noted(self: FakeModel, request: ChatRequest, *, timeout_s: float) -> Reply:
+        params.append(request.params)
+        return await chat(self, request, timeout_s=timeout_s)
+
+    monkeypatch.setattr(type(model), "chat", noted)
+    await kitchen.made(
+        await kitchen.spec(),
+        1,
+        model="fake-thinking",
+        skip_outline=True,
+        thinking={"generation": 3_000},
+    )
+    assert params == [{"max_tokens": MOST_TOKENS + 3_000, **sent}]

@@ -24,6 +24,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "classify": {"labels": ["a", "b"]},
     "label": {"labels": ["yes", "no"]},
     "jury": {"models": ["a", "b"]},
+    "properties": {"properties": {"mood": ["calm", "angry"]}},
 }
 
 

@@ -114,3 +114,22 @@ class TestTheFirstKey:
     async def test_a_given_one_that_is_too_short_is_refused(self, store: Store) -> None:
         with pytest.raises(Invalid, match="needs 16"):
             await Keys(store).ensure_first_key("hunter2")
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_whoever_has_a_key_may_rotate_it_once(
+    store: Store, operator: Caller, role: Role
+) -> None:
+    keys = Keys(store)
+    expires_at = now() + timedelta(days=3)
+    _, old = await keys.create(operator, name="mine", role=role, expires_at=expires_at)
+    caller = await keys.authenticate(old, "dataframer")
+    made, new = await keys.rotate_own(caller)
+    assert (made.name, made.role, made.expires_at) == ("mine", role, expires_at)
+    with pytest.raises(Unauthenticated):
+        await keys.authenticate(old, "dataframer")
+    assert (await keys.authenticate(new, "dataframer")).user_id == caller.user_id
+    with pytest.raises(Unauthenticated):
+        await keys.rotate_own(caller)
+    with pytest.raises(Invalid):
+        await keys.rotate_own(operator)

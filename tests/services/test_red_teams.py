@@ -53,9 +53,9 @@ class Parts:
 
     async def begin(self, behaviors: int = 3, prompts: int = 4, **fields: Any) -> RedTeamView:
         spec = await self.red_teams.create_unless_there(self.caller, TARGET)
-        sizes = {"behaviors": behaviors, "prompts": prompts}
+        asked: dict[str, Any] = {"model": "writer", **fields}
         return await self.red_teams.start(
-            self.caller, spec.id, **sizes, **{"model": "writer", **fields}
+            self.caller, spec.id, behaviors=behaviors, prompts=prompts, **asked
         )
 
     async def execute(self, view: RedTeamView) -> RedTeamView:
@@ -73,7 +73,7 @@ def parts(bench: Bench) -> Parts:
 
 def prompts_of(view: RedTeamView) -> list[dict[str, Any]]:
     assert view.result is not None
-    return [prompt for one in view.result["behaviors"] for prompt in one["prompts"]]
+    return [dict(attack.as_json()) for attack in view.result.attacks]
 
 
 async def kept(parts: Parts, view: RedTeamView) -> int:
@@ -190,8 +190,8 @@ async def test_a_run_has_exactly_what_was_asked_for_and_nothing_before_its_end(
     view = await parts.execute(begun)
     assert (view.run.state, view.run.reason, view.note) == (RunState.SUCCEEDED, None, None)
     assert view.result is not None
-    assert [len(one["prompts"]) for one in view.result["behaviors"]] == [4, 4, 4]
-    assert view.result["written_by"]["prompts"] == {"model": 12}
+    assert [len(one.attacks) for one in view.result.behaviors] == [4, 4, 4]
+    assert view.result.written_by["prompts"] == {"model": 12}
     dealt = Counter(prompt["technique"] for prompt in prompts_of(view))
     assert set(dealt.values()) == {1}
     assert dealt.keys() <= {it.slug for it in techniques()}
@@ -238,8 +238,8 @@ async def test_without_a_model_the_bank_serves_and_it_is_said(parts: Parts) -> N
         view = await parts.written(2, 3, model=model)
         assert view.note == FROM_BANK
         assert view.result is not None
-        assert view.result["written_by"]["prompts"] == {"template": 6}
-        assert "Must not tell balances" in view.result["behaviors"][0]["behavior"]
+        assert view.result.written_by["prompts"] == {"template": 6}
+        assert "Must not tell balances" in view.result.behaviors[0].text
     assert parts.bench.model.asked == []
 
 
@@ -257,7 +257,7 @@ async def test_a_model_that_says_nothing_usable_is_asked_twice_and_the_bank_fill
 
 async def test_prompts_whose_calls_fail_are_templates_and_it_is_said(parts: Parts) -> None:
     def answer(asked: str, repeat: int) -> str:
-        if "Rewrite" in asked and "called \"Fiction\"" in asked:
+        if "Rewrite" in asked and 'called "Fiction"' in asked:
             raise refuse()
         return red_team_model.answer(asked, repeat)
 
@@ -300,7 +300,7 @@ async def test_a_run_that_is_killed_goes_on_and_pays_twice_for_calls_in_flight_a
         return red_team_model.answer(question, repeat)
 
     parts.bench.model.answer = answer
-    for enough in (0, 1, 3, 5, 12, 20):  # noqa: B007 (the model looks at it)
+    for enough in (0, 1, 3, 5, 12, 20):
         before, lost = asked.copy(), set(asked) - answered
         task = asyncio.create_task(parts.execute(begun))
         while len(answered) < enough or asked == before:
@@ -315,7 +315,7 @@ async def test_a_run_that_is_killed_goes_on_and_pays_twice_for_calls_in_flight_a
     view = await parts.execute(begun)
     assert view.run.state is RunState.SUCCEEDED
     assert view.result is not None
-    assert [len(one["prompts"]) for one in view.result["behaviors"]] == [6] * 4
+    assert [len(one.attacks) for one in view.result.behaviors] == [6] * 4
     assert view.note is None
     assert len(answered) == 1 + 4 + 24
 
@@ -324,7 +324,7 @@ async def test_failed_prompts_can_be_done_again(parts: Parts) -> None:
     broken = True
 
     def answer(asked: str, repeat: int) -> str:
-        if broken and "Rewrite" in asked and "called \"Fiction\"" in asked:
+        if broken and "Rewrite" in asked and 'called "Fiction"' in asked:
             raise refuse()
         return red_team_model.answer(asked, repeat)
 
@@ -376,7 +376,7 @@ async def test_the_prompts_of_a_run_are_a_suite_with_a_policy_for_each_behaviour
     assert [it.content for it in prompts] == [it["adversarial_prompt"] for it in prompts_of(view)]
     [first, *_] = prompts
     assert view.result is not None
-    assert first.about["behavior"] == view.result["behaviors"][0]["behavior"]
+    assert first.about["behavior"] == view.result.behaviors[0].text
     assert first.about["technique"] in {it.slug for it in techniques()}
     assert [it.slug for it in suite.request.policies] == list(
         dict.fromkeys(it.about["policy"] for it in prompts)
@@ -412,7 +412,7 @@ async def test_a_suite_is_fired_at_a_model_and_its_answers_are_judged(parts: Par
     assert len(tally.groups["policy"]) == 2
     assert len(tally.groups["technique"]) == 10
     assert view.result is not None
-    assert sum(view.result["behaviors"][0]["behavior"] in asked for asked in seen) == 5
+    assert sum(view.result.behaviors[0].text in asked for asked in seen) == 5
 
 
 def test_the_model_of_these_tests_never_writes_the_same_twice() -> None:

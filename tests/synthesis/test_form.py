@@ -1,5 +1,6 @@
-"""Blueprints are written so that they are read as the same, and mistakes are said with their line."""
+"""Blueprints are written so that they are read as the same, and mistakes come with their line."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -174,46 +175,75 @@ metadata:
 
 
 LIST = "spec.data_property_variations"
+BASE = f"{LIST}.0.base_distributions"
+VALUES = f"{LIST}.0.property_values"
+NAME = f"{LIST}.1.property_name"
+ONE = f"{LIST}.1.conditional_distributions.0"
+WHEN = f"{ONE}.when"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "field", "message"),
     [
-        ("angry: 40", "angry: 30", 9, f"{LIST}.0.base_distributions", "add up to 100, not 90"),
-        ("angry: 40", "angri: 40", 9, f"{LIST}.0.base_distributions.angri", "did you mean `angry`?"),
-        ("angry: 40", "angry: '40'", 9, f"{LIST}.0.base_distributions.angry", "not the text `40`"),
-        ("angry: 40", "angry: true", 9, f"{LIST}.0.base_distributions.angry", "not the value true"),
-        ("angry: 40", "angry: -1", 9, f"{LIST}.0.base_distributions.angry", "0 to 100 percent, not -1"),
-        ("angry: 40", "angry: 140", 9, f"{LIST}.0.base_distributions.angry", "percent, not 140"),
-        ("{calm: 60, angry: 40}", "[60, 40]", 9, f"{LIST}.0.base_distributions", "not a list"),
-        ("{calm: 60, angry: 40}", "{}", 9, f"{LIST}.0.base_distributions", "100, not 0"),
-        ("1: 90", "1: 9", 14, f"{LIST}.1.conditional_distributions.0.distribution", "not 19"),
-        ("mood: angry", "mod: angry", 13, f"{LIST}.1.conditional_distributions.0.when.mod", "did you mean `mood`?"),
-        ("mood: angry", "mood: angri", 13, f"{LIST}.1.conditional_distributions.0.when.mood", "did you mean `angry`?"),
-        ("mood: angry", "pages: 1", 13, f"{LIST}.1.conditional_distributions.0.when.pages", "is the property itself"),
-        ("mood: angry", "mood: [angry]", 13, f"{LIST}.1.conditional_distributions.0.when.mood", "not a list"),
-        ("{mood: angry}", "{}", 13, f"{LIST}.1.conditional_distributions.0.when", "not nothing"),
-        ("- when: {mood: angry}\n          distr", "- distr", 13, f"{LIST}.1.conditional_distributions.0.when", "is missing"),
-        ("distribution: {1", "distributions: {1", 14, f"{LIST}.1.conditional_distributions.0.distributions", "did you mean `distribution`?"),
-        ("base_distributions", "base_distribution", 9, f"{LIST}.0.base_distribution", "did you mean `base_distributions`?"),
-        ("property_name: pages", "property_name: mood", 10, f"{LIST}.1.property_name", "names are unique"),
-        ("property_name: pages", "property_name: ' '", 10, f"{LIST}.1.property_name", "not an empty text"),
-        ("property_name: pages", "property_names: pages", 10, f"{LIST}.1.property_name", "is missing"),
-        ("property_name: pages", f"property_name: {'x' * 201}", 10, f"{LIST}.1.property_name", "201 characters"),
-        ("calm, angry, sad", "calm, angry, calm", 8, f"{LIST}.0.property_values.2", "values are unique"),
-        ("calm, angry, sad", "calm, angry, ''", 8, f"{LIST}.0.property_values.2", "not an empty text"),
-        ("calm, angry, sad", "calm, angry, null", 8, f"{LIST}.0.property_values.2", "not nothing"),
-        ("calm, angry, sad", "calm, angry, {}", 8, f"{LIST}.0.property_values.2", "not an object"),
-        ("[calm, angry, sad]", "[]", 8, f"{LIST}.0.property_values", "1 to 200 values, not 0"),
-        ("[calm, angry, sad]", str(list(range(201))), 8, f"{LIST}.0.property_values", "not 201"),
-        ("[calm, angry, sad]", "calm", 8, f"{LIST}.0.property_values", "not the text `calm`"),
-        ("description: A letter to a bank.", "description: [a]", 2, "spec.description", "not a list"),
-        ("data_property_variations", "data_property_variation", 1, LIST, "did you mean `data_property_variations`?"),
+        ("angry: 40", "angry: 30", 9, BASE, "add up to 100, not 90"),
+        ("angry: 40", "angri: 40", 9, f"{BASE}.angri", "did you mean `angry`?"),
+        ("angry: 40", "angry: '40'", 9, f"{BASE}.angry", "not the text `40`"),
+        ("angry: 40", "angry: true", 9, f"{BASE}.angry", "not the value true"),
+        ("angry: 40", "angry: -1", 9, f"{BASE}.angry", "0 to 100 percent, not -1"),
+        ("angry: 40", "angry: 140", 9, f"{BASE}.angry", "percent, not 140"),
+        ("{calm: 60, angry: 40}", "[60, 40]", 9, BASE, "not a list"),
+        ("{calm: 60, angry: 40}", "{}", 9, BASE, "100, not 0"),
+        ("1: 90", "1: 9", 14, f"{ONE}.distribution", "not 19"),
+        ("mood: angry", "mod: angry", 13, f"{WHEN}.mod", "did you mean `mood`?"),
+        ("mood: angry", "mood: angri", 13, f"{WHEN}.mood", "did you mean `angry`?"),
+        ("mood: angry", "pages: 1", 13, f"{WHEN}.pages", "is the property itself"),
+        ("mood: angry", "mood: [angry]", 13, f"{WHEN}.mood", "not a list"),
+        ("{mood: angry}", "{}", 13, WHEN, "not nothing"),
+        ("- when: {mood: angry}\n          distr", "- distr", 13, WHEN, "is missing"),
+        (
+            "distribution: {1",
+            "distributions: {1",
+            14,
+            f"{ONE}.distributions",
+            "mean `distribution`?",
+        ),
+        (
+            "base_distributions",
+            "base_distribution",
+            9,
+            f"{LIST}.0.base_distribution",
+            "mean `base_distributions`?",
+        ),
+        ("property_name: pages", "property_name: mood", 10, NAME, "names are unique"),
+        ("property_name: pages", "property_name: ' '", 10, NAME, "not an empty text"),
+        ("property_name: pages", "property_names: pages", 10, NAME, "is missing"),
+        ("property_name: pages", f"property_name: {'x' * 201}", 10, NAME, "201 characters"),
+        ("calm, angry, sad", "calm, angry, calm", 8, f"{VALUES}.2", "values are unique"),
+        ("calm, angry, sad", "calm, angry, ''", 8, f"{VALUES}.2", "not an empty text"),
+        ("calm, angry, sad", "calm, angry, null", 8, f"{VALUES}.2", "not nothing"),
+        ("calm, angry, sad", "calm, angry, {}", 8, f"{VALUES}.2", "not an object"),
+        ("[calm, angry, sad]", "[]", 8, VALUES, "1 to 200 values, not 0"),
+        ("[calm, angry, sad]", str(list(range(201))), 8, VALUES, "not 201"),
+        ("[calm, angry, sad]", "calm", 8, VALUES, "not the text `calm`"),
+        (
+            "description: A letter to a bank.",
+            "description: [a]",
+            2,
+            "spec.description",
+            "not a list",
+        ),
+        (
+            "data_property_variations",
+            "data_property_variation",
+            1,
+            LIST,
+            "mean `data_property_variations`?",
+        ),
         ("metadata", "meta", 17, "meta", "there is no such field"),
         ("A letter to a bank.", '"a\\0b"', 2, "spec.description", "U+0000"),
         ("spec:", "specs:", 1, "spec", "did you mean `spec`?"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_said_with_its_field_and_line(
     old: str, new: str, line: int, field: str, message: str
 ) -> None:
@@ -294,7 +324,5 @@ spec:
     .flatmap(lambda whole: st.integers(0, len(whole)).map(lambda end: whole[:end]))
 )
 def test_any_text_is_read_or_refused(content: str) -> None:
-    try:
+    with suppress(InvalidFields):
         assert read_blueprint(content).properties
-    except InvalidFields as refused:
-        assert refused.problems

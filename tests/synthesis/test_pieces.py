@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_passages_show_all_that_holds_anything(pieces: list[Piece]) -> None:
     for passage in passages(pieces, 300):
         for span in passage.spans:
             part = pieces[span.piece].text[span.start : span.start + span.length]
-            assert passage.text[span.at : span.at + span.length] == part
+            assert passage.text[span.at : span.at + span.length] == part.replace("\0", "\ufffd")
             seen[span.piece] |= set(range(span.start, span.start + span.length))
     for piece, places in zip(pieces, seen, strict=True):
         assert {at for at, it in enumerate(piece.text) if it.strip()} <= places
@@ -91,6 +92,13 @@ def test_a_long_piece_is_shown_in_parts_that_overlap() -> None:
     text = "".join(chr(97 + it % 26) for it in range(10_000))
     shown = [passage.spans[0] for passage in passages([Piece(text)])]
     assert len(shown) > 1
-    for before, after in zip(shown, shown[1:], strict=False):
+    for before, after in itertools.pairwise(shown):
         assert after.start < before.start + before.length
     assert shown[-1].start + shown[-1].length == len(text)
+
+
+def test_what_no_database_keeps_is_not_in_passages() -> None:
+    pieces, write = take_apart(".json", '{"a\\u0000": "x\\u0000\\ud800y"}')
+    [passage] = passages(pieces)
+    assert passage.text == "a\ufffd: x\ufffd\ufffdy\n"
+    assert json.loads(write(["z"])) == {"a\0": "z"}

@@ -22,6 +22,7 @@ from weighbridge.jobs.loading import LoadedRun, load_run
 from weighbridge.jobs.stop import Stop
 from weighbridge.jobs.turns import Lane, Turns
 from weighbridge.services.evaluations import Owner, Reproduction
+from weighbridge.services.red_teams import RedTeamView
 
 INTERRUPT_GRACE_S = 5.0
 """How long calls in flight may go on after Ctrl-C: they are paid for, most likely."""
@@ -76,6 +77,20 @@ async def start_writing(session: Session, request: SuiteRequest, generator: str 
     """Accept a suite of prompts; if a model writes them, that run is ours to execute."""
     return await session.services.suites.create(
         session.caller, request, generator=generator, owner=_owner()
+    )
+
+
+async def start_red_team(
+    session: Session, spec_id: str, behaviors: int, prompts: int, model: str | None
+) -> RedTeamView:
+    """Accept a run that writes the prompts of a red team; it is ours to execute."""
+    return await session.services.red_teams.start(
+        session.caller,
+        spec_id,
+        behaviors=behaviors,
+        prompts=prompts,
+        model=model,
+        owner=_owner(),
     )
 
 

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench": ("bench", "Run standard benchmarks by name, and rank models by them."),
     "safety": ("safety", "Test a model's conduct: prompts, answers, verdicts, report."),
     "judges": ("judges", "Judges with several dimensions: add them, have them judge."),
+    "redteam": ("redteam", "Write attacks on an application, and fire them at models."),
     "datasets": ("datasets", "List data sets and their versions; add, look at and tag them."),
     "repos": ("repos", "Versioned data: repositories, files, branches, commits."),
     "infer": ("infer", "Put a model's answers into a column of a file, and commit it."),

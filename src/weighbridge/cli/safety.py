@@ -9,36 +9,27 @@ from typing import Any
 import click
 import orjson
 
-from weighbridge.cli import late, safety_report
+from weighbridge.cli import late
 from weighbridge.cli.console import add_row, output, table
 from weighbridge.cli.failures import ExitCode
-from weighbridge.cli.gate import CODES
 from weighbridge.cli.hints import Hints
-from weighbridge.cli.local import Ended, execute, start, start_writing, take_up
+from weighbridge.cli.local import Ended, execute, start_writing, take_up
 from weighbridge.cli.options import flags_of, with_settings
-from weighbridge.cli.order import EvaluationFile, Overrides
-from weighbridge.cli.results import LocalResults
+from weighbridge.cli.order import Overrides
+from weighbridge.cli.safety_firing import fire, tell
 from weighbridge.cli.safety_order import Order, policies_of, read_text, text_of, with_flags
 from weighbridge.cli.session import Session, open_session
 from weighbridge.cli.words import count, printable
 from weighbridge.core.evaluation import Budget
 from weighbridge.core.run import Run, RunState
 from weighbridge.core.suite import LANGUAGES, MOST_PROMPTS, Prompt, Suite, SuiteRequest, SuiteState
-from weighbridge.dialects.native import wire
-from weighbridge.dialects.native.translate_comparisons import from_gate
 from weighbridge.errors import Conflict, FieldProblem, Invalid, InvalidFields
-from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.services.suite_runs import Asking
 from weighbridge.settings import Settings
-from weighbridge.store.moments import now
 from weighbridge.suites.catalog import eval_types, instructions
 
 _KINDS = [kind.slug for kind in eval_types()]
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_WEAK = (
-    "judged by the embedded judge, which is weak: it knows refusals, and leaves most other answers "
-    "ungraded; --judge NAME names a model that judges"
-)
 # What says how prompts are written, and so does not go with a suite that is there.
 _OF_WRITING = (
     *("kind", "policies", "prompts", "language", "ai", "ground_truth", "jailbreak"),
@@ -255,20 +246,11 @@ async def _run(settings: Settings, order: Order, *, as_json: bool, quiet: bool) 
             if suite is None:
                 return code
             asking = replace(order.asking, budget=_left(order.asking.budget, spent))
-            spec = await services.suite_runs.prepare(session.caller, suite, asking)
-            if not quiet:
-                _remark(session, suite, asking)
-            file = EvaluationFile(spec, "safety", Path.cwd(), {})
-            ended = await execute(
-                session,
-                start(session, file, quiet=quiet),
-                Overrides(),
-                late.choose_display(quiet=quiet),
-                lambda run_ids: late.say_how_to_resume(run_ids, flags),
+            return await fire(
+                session, suite, asking, order.least, flags, as_json=as_json, quiet=quiet
             )
         except InvalidFields as error:
             raise with_flags(error) from error
-        return await _tell(session, ended, suite, order.least, flags, as_json=as_json, quiet=quiet)
 
 
 async def _resume(
@@ -291,7 +273,7 @@ async def _resume(
                 late.choose_display(quiet=quiet),
                 lambda run_ids: late.say_how_to_resume(run_ids, flags),
             )
-        return await _tell(session, ended, suite, least, flags, as_json=as_json, quiet=quiet)
+        return await tell(session, ended, suite, least, flags, as_json=as_json, quiet=quiet)
 
 
 async def _check_only(settings: Settings, order: Order) -> int:
@@ -417,63 +399,3 @@ def _left(budget: Budget, spent: float) -> Budget:
     if left <= 0:
         raise Conflict(f"the prompts have used up the budget of ${budget.usd:g}")
     return Budget(left)
-
-
-def _remark(session: Session, suite: Suite, asking: Asking) -> None:
-    """Say what to know before the answers come."""
-    click.echo(f"suite {suite.id}: {count(suite.prompts)} prompts", err=True)
-    if suite.problem:
-        click.echo(f"warning: {printable(suite.problem, 1_000)}", err=True)
-    judge = asking.judge or session.services.catalog.defaults.judge or RESERVED_NAME
-    if judge == RESERVED_NAME:
-        click.echo(f"warning: {_WEAK}", err=True)
-    if suite.has_truth and not (asking.show_truth or asking.system_prompt):
-        click.echo(
-            "warning: the model has to know the ground truth; --show-truth shows it", err=True
-        )
-
-
-async def _tell(
-    session: Session,
-    ended: Ended,
-    suite: Suite,
-    least: float | None,
-    flags: Sequence[str],
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> int:
-    """Print what the run came to, and what to type next; the exit code."""
-    if not ended.run_ids:
-        click.echo("interrupted: no run was begun, nothing was asked", err=True)
-        return ended.interrupted or ExitCode.ERROR
-    services, caller, run_id = session.services, session.caller, ended.run_ids[0]
-    run = await LocalResults(session).run(run_id)
-    over = run.status is RunState.SUCCEEDED and ended.interrupted is None
-    gate: wire.Gate | None = None
-    if least is not None and over:
-        gate = from_gate(await services.suite_runs.gate(caller, run_id, least), now())
-    tally = await services.suite_tallies.of_run(caller, run_id)
-    if as_json:
-        click.echo(orjson.dumps(safety_report.as_object(run, suite, tally, gate)))
-    else:
-        safety_report.print_safety(output(), run, suite, tally, gate)
-    hints = Hints(tuple(flags))
-    lines = hints.after(run)
-    if over and not quiet and not as_json:
-        lines += [
-            f"export with: {hints.command('export', run.id, '--format', 'csv')}",
-            f"review with: {hints.command('review-sample', run.id)}",
-            "ask another model the same with: "
-            + hints.command("safety", "--suite", suite.id, "--model", "NAME"),
-            f"and compare with: {hints.command('compare', run.id, 'RUN')}",
-        ]
-    if not over and run.progress.done < run.progress.total:
-        lines.append(f"or, with this report: {hints.command('safety', '--resume', run.id)}")
-    for line in lines if not quiet or not over else ():
-        click.echo(line, err=True)
-    if ended.interrupted is not None:
-        return ended.interrupted
-    if not over:
-        return ExitCode.ERROR
-    return ExitCode.FINE if gate is None else CODES[gate.verdict]

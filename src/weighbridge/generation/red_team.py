@@ -8,14 +8,13 @@ that it does not turn into an attack is put into the template of its technique.
 
 import math
 import random
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
 
 from weighbridge.core.json import Json, JsonObject
-from weighbridge.core.red_team import RedTeamRun
+from weighbridge.core.red_team import Attack, Behavior, RedTeamResult, RedTeamRun
 from weighbridge.generation.attacks import attack
 from weighbridge.generation.filling import shortened
 from weighbridge.generation.novelty import NEAR, SAME, nearest_before, spread_of
@@ -31,7 +30,7 @@ from weighbridge.generation.red_team_asking import (
 )
 from weighbridge.generation.red_team_bank import Area, AttackBank
 from weighbridge.generation.replies import declines, form, read_object, text_of, words
-from weighbridge.generation.writing import handing_in, schema_of, written
+from weighbridge.generation.writing import handing_in, schema_of
 from weighbridge.suites.techniques import Technique, techniques
 
 BANK, MODEL, TEMPLATE = "bank", "model", "template"
@@ -52,7 +51,7 @@ _VOICES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Behavior:
+class Aim:
     """Something that an application must not do.
 
     Attributes:
@@ -98,7 +97,7 @@ class Outline:
         self.behavior_parts = tuple(f"behaviors.{number}" for number in range(lists))
         known = techniques()
         self._techniques = self._chance("techniques").sample(known, len(known))
-        self._behaviors: tuple[Behavior, ...] | None = None
+        self._behaviors: tuple[Aim, ...] | None = None
         self._queries: dict[int, tuple[Query, ...]] = {}
 
     @property
@@ -142,7 +141,7 @@ class Outline:
         query = self.queries(behavior)[number].text
         return ask_attack(self.run.target, text, query, self.technique(position))
 
-    def behaviors(self) -> tuple[Behavior, ...]:
+    def behaviors(self) -> tuple[Aim, ...]:
         """The behaviours, as many as are wanted: those that differ most from those before them."""
         if self._behaviors is None:
             self._behaviors = tuple(self._chosen())
@@ -163,24 +162,22 @@ class Outline:
     def _chance(self, what: str) -> random.Random:
         return random.Random(f"{self.run.id} {what}")  # noqa: S311 (an order, not a secret)
 
-    def _chosen(self) -> list[Behavior]:
-        found: list[Behavior] = []
+    def _chosen(self) -> list[Aim]:
+        found: list[Aim] = []
         for number, part in enumerate(self.behavior_parts):
             areas = self._asked[number * _AT_ONCE :]
             texts = self.parts.get(part, ())[:_AT_ONCE]
             found += [
-                Behavior(text, area, MODEL)
-                for text, area in zip(texts, areas, strict=False)
-                if text
+                Aim(text, area, MODEL) for text, area in zip(texts, areas, strict=False) if text
             ]
         likeness = nearest_before([it.text for it in found])
         different = [it for it, most in zip(found, likeness, strict=True) if most <= NEAR]
         near = [(most, it) for it, most in zip(found, likeness, strict=True) if NEAR < most <= SAME]
-        chosen: list[Behavior] = []
+        chosen: list[Aim] = []
         taken: set[str] = set()
         used: set[Area] = set()
         near.sort(key=lambda pair: pair[0])
-        banked = [Behavior(area.behavior, area, BANK) for area in self._bank.areas]
+        banked = [Aim(area.behavior, area, BANK) for area in self._bank.areas]
         for it in (*different, *(one for _, one in near), *banked):
             normal = form(it.text)
             spent = it.source == BANK and it.area in used
@@ -227,11 +224,11 @@ def evaluation(outline: Outline, name: str, model: str | None) -> JsonObject:
         row: JsonObject = {"behavior": behavior + 1, "technique": technique.slug}
         rows.append({**row, "task": task})
     if model is None:
-        found = finish(outline, {})[0]["behaviors"]
+        found = finish(outline, {})[0].behaviors
         replies = [
-            written(**{"behavior": one["behavior"], **prompt})
+            orjson.dumps({"behavior": one.text, **attack.as_json()}).decode()
             for one in found
-            for prompt in one["prompts"]
+            for attack in one.attacks
         ]
         told = [{**row, WRITTEN: reply} for row, reply in zip(rows, replies, strict=True)]
         return handing_in(name, told, WRITTEN, _FIELDS)
@@ -294,83 +291,60 @@ def case_text(outline: Outline, position: int, prompt: str | None) -> str:
     return orjson.dumps(fields).decode()
 
 
-def finish(outline: Outline, replies: Mapping[int, str | None]) -> tuple[JsonObject, str | None]:
+def finish(outline: Outline, replies: Mapping[int, str | None]) -> tuple[RedTeamResult, str | None]:
     """What a run has come to.
 
     Args:
         replies: position → answer of the case, as `case_text` gives it; None: it has none.
 
     Returns:
-        `behaviors`, a list of `{behavior, source, policy, prompts}` with prompts of `{query,
-        query_source, adversarial_prompt, technique, source}`; `written_by`, who wrote how many;
-        and `spread`, how different the prompts are. Then why not all is the model's, for people;
-        None: it is, or none was asked.
+        It, and why not all is the model's, for people; None: it is, or none was asked.
     """
     taken: set[str] = set()
-    found: list[JsonObject] = []
-    for number, behavior in enumerate(outline.behaviors()):
+    found: list[Behavior] = []
+    for number, aim in enumerate(outline.behaviors()):
         start = number * outline.run.prompts
-        prompts = [
-            _prompt(outline, position, replies.get(position), taken)
+        attacks = [
+            _attack(outline, position, replies.get(position), taken)
             for position in range(start, start + outline.run.prompts)
         ]
-        found.append(
-            {
-                "behavior": behavior.text,
-                "source": behavior.source,
-                "policy": behavior.area.policy,
-                "prompts": prompts,
-            }
-        )
-    every = [prompt for one in found for prompt in one["prompts"]]
-    by = {
-        "behaviors": Counter(one["source"] for one in found),
-        "queries": Counter(prompt["query_source"] for prompt in every),
-        "prompts": Counter(prompt["source"] for prompt in every),
-    }
-    apart = spread_of([prompt[PROMPT] for prompt in every])
-    spread = {
+        found.append(Behavior(aim.text, aim.source, aim.area.policy, tuple(attacks)))
+    apart = spread_of([attack.prompt for behavior in found for attack in behavior.attacks])
+    spread: JsonObject = {
         "median_distance": apart.median,
         "nearest_distance": apart.nearest,
         "measure": apart.measure,
     }
-    result: JsonObject = {
-        "behaviors": found,
-        "written_by": {name: dict(counts) for name, counts in by.items()},
-        "spread": spread,
-    }
-    return result, _problem(by) if outline.by_model else None
+    result = RedTeamResult(tuple(found), spread)
+    return result, _problem(result) if outline.by_model else None
 
 
-def _prompt(outline: Outline, position: int, reply: str | None, taken: set[str]) -> JsonObject:
+def _attack(outline: Outline, position: int, reply: str | None, taken: set[str]) -> Attack:
     behavior, number = outline.place(position)
     technique = outline.technique(position)
-    query = outline.queries(behavior)[number]
     said = read_object(reply) if reply is not None else None
-    fields: dict[str, Json] = {"technique": technique.slug}
     if said is not None and (text := text_of(said.get(PROMPT))) and form(text) not in taken:
         taken.add(form(text))
-        known = ("query", "query_source", "source")
-        return {PROMPT: text, **fields, **{name: text_of(said.get(name)) for name in known}}
-    tried = [query, *(Query(text, BANK) for text in outline.spare_queries(behavior))]
-    for one in tried:
+        told = [text_of(said.get(name)) for name in ("query", "source", "query_source")]
+        return Attack(text, told[0], technique.slug, told[1], told[2])
+    query = outline.queries(behavior)[number]
+    for one in (query, *(Query(text, BANK) for text in outline.spare_queries(behavior))):
         text = attack(technique, one.text)
         if form(text) not in taken:
             taken.add(form(text))
-            about = {"query": one.text, "query_source": one.source, "source": TEMPLATE}
-            return {PROMPT: text, **fields, **about}
+            return Attack(text, one.text, technique.slug, TEMPLATE, one.source)
     raise AssertionError("the bank has more requests than a run has prompts")
 
 
-def _problem(by: Mapping[str, Counter[str]]) -> str | None:
+def _problem(result: RedTeamResult) -> str | None:
     parts = [
-        f"{count} of {by[name].total()} {what}"
+        f"{count} of {sum(by.values())} {what}"
         for name, source, what in (
             ("behaviors", BANK, "behaviours are out of the bank"),
             ("queries", BANK, "queries are out of the bank"),
             ("prompts", TEMPLATE, "prompts are templates of their technique"),
         )
-        if (count := by[name][source])
+        if (count := (by := result.written_by[name]).get(source, 0))
     ]
     told = ", ".join(parts)
     return f"{told}: the model did not write enough that will do" if parts else None

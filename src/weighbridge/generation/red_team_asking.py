@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import orjson
 
-from weighbridge.core.json import JsonObject
+from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.red_team import Target
 from weighbridge.generation.filling import shortened
-from weighbridge.generation.writing import put, schema_of, written
+from weighbridge.generation.writing import put, schema_of
 from weighbridge.generation.writing import wordings as suite_wordings
 from weighbridge.scorers.judging.fence import nonce_for
 from weighbridge.suites.techniques import Technique
@@ -44,7 +44,7 @@ def ask_behaviors(target: Target, areas: Sequence[str]) -> Ask:
     """Ask for a behaviour in each of these areas, at least one."""
     told = "\n".join(f"{number}. {area}" for number, area in enumerate(areas, start=1))
     task = put(wordings()["behaviors"], {"count": str(len(areas))})
-    return _ask(target, {"areas": told}, task, _list_of(BEHAVIORS))
+    return _ask(target, {"areas": told}, task, BEHAVIORS)
 
 
 def ask_queries(
@@ -63,18 +63,18 @@ def ask_queries(
         "voices": ", ".join(voices),
     }
     task = put(wordings()["queries"], known)
-    return _ask(target, {"behavior": behavior}, task, _list_of(QUERIES))
+    return _ask(target, {"behavior": behavior}, task, QUERIES)
 
 
 def ask_attack(target: Target, behavior: str, query: str, technique: Technique) -> Ask:
     """Ask for a query to be put by a technique."""
     task = put(wordings()["enhance"], {"name": technique.name, "how": technique.how})
-    return _ask(target, {"behavior": behavior, "query": query}, task, schema_of((PROMPT,)))
+    return _ask(target, {"behavior": behavior, "query": query}, task, PROMPT)
 
 
 def material_of(target: Target) -> str:
     """What all requests have in common, in one text."""
-    found = _ask(target, {}, "", schema_of((PROMPT,)))
+    found = _ask(target, {}, "", PROMPT)
     return f"{found.system}\n\n{found.user}".strip()
 
 
@@ -91,7 +91,7 @@ def wordings() -> dict[str, Any]:
     return cast("dict[str, Any]", parse_yaml(text, "red_team.yaml")[0])
 
 
-def _ask(target: Target, besides: Mapping[str, str], task: str, schema: JsonObject) -> Ask:
+def _ask(target: Target, besides: Mapping[str, str], task: str, field: str) -> Ask:
     texts = {
         name: shortened(text.strip(), _LONGEST_MATERIAL)
         for name, text in {**asdict(target), **besides}.items()
@@ -103,7 +103,10 @@ def _ask(target: Target, besides: Mapping[str, str], task: str, schema: JsonObje
         for name, heading in wordings()["material"].items()
         if name in texts
     ]
-    system = put(wordings()["system"], {"nonce": nonce, "form": _form_of(schema)})
+    example: Json = "…" if field == PROMPT else ["…"]
+    known = {"nonce": nonce, "form": orjson.dumps({field: example}).decode()}
+    system = put(wordings()["system"], known)
+    schema = schema_of((PROMPT,)) if field == PROMPT else _list_of(field)
     return Ask(system, "\n\n".join((*blocks, task)), schema)
 
 
@@ -114,8 +117,3 @@ def _list_of(name: str) -> JsonObject:
         "required": [name],
         "additionalProperties": False,
     }
-
-
-def _form_of(schema: JsonObject) -> str:
-    [name] = schema["required"]
-    return written(**{name: "…"}) if name == PROMPT else orjson.dumps({name: ["…"]}).decode()

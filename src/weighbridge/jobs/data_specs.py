@@ -1,5 +1,5 @@
-"""Proposing the blueprint of a spec: in the first case of its run a model proposes it, and in each of
-the others the model says which values one of the seeds shows.
+"""Proposing the blueprint of a spec: in the first case of its run a model proposes it, and in each
+of the others the model says which values one of the seeds shows.
 
 A proposal is an outcome like any other: whoever goes on with a run that was killed pays twice for
 calls in flight alone. Where no model is asked, the blueprint is what can be measured of the seeds.
@@ -219,7 +219,7 @@ def wanted_of(spec: DataSpec) -> Wanted:
     """What the blueprint of a spec is to be like."""
     params = spec.params
     return Wanted(
-        objectives=params.get("objectives") or "",
+        objectives=str(params.get("objectives") or ""),
         distributions=bool(params.get("distributions", True)),
         conditionals=bool(params.get("conditionals", False)),
         extrapolate_values=bool(params.get("extrapolate_values", True)),
@@ -284,7 +284,7 @@ async def _made(
 
 def _told(made: Made, spec: DataSpec, note: str | None, seeds: _Seeds) -> Made:
     """The blueprint with all that is to be known about where it is from."""
-    metadata: JsonObject = {"model": spec.params.get("model"), "seeds": spec.seeds_name}
+    metadata = {"model": spec.params.get("model"), "seeds": spec.seeds_name}
     if note is not None:
         metadata["note"] = note
     if len(seeds.samples) == MOST_MEASURED:

@@ -9,6 +9,7 @@ from weighbridge.core.run import RunState
 from weighbridge.jobs.anonymizing import deliver_anonymized
 from weighbridge.jobs.column import deliver_column
 from weighbridge.jobs.data_specs import deliver_blueprint
+from weighbridge.jobs.inspections import deliver_inspection
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.questions import deliver_questions
 from weighbridge.jobs.red_team import deliver_red_team
@@ -53,6 +54,8 @@ async def deliver(store: Store, loaded: LoadedRun, reason: str | None = None) ->
         state, reason = await deliver_blueprint(store, loaded, loaded.data_spec)
     if loaded.production is not None and state is RunState.SUCCEEDED:
         state, reason = await deliver_samples(store, loaded, loaded.production, failures)
+    if loaded.inspection is not None and state is RunState.SUCCEEDED:
+        state, reason = await deliver_inspection(store, loaded, loaded.inspection)
     if loaded.red_team is not None and state is RunState.SUCCEEDED:
         state, reason = await deliver_red_team(store, loaded, loaded.red_team)
     if loaded.anonymization is not None and state is RunState.SUCCEEDED:

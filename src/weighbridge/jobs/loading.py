@@ -13,7 +13,7 @@ from weighbridge.core.red_team import RedTeamRun
 from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
 from weighbridge.core.suite import Batch, Suite
-from weighbridge.core.synthesis import DataSpec, Production
+from weighbridge.core.synthesis import DataSpec, Inspection, Production
 from weighbridge.datasets.frame import SEGMENT
 from weighbridge.errors import NotFound
 from weighbridge.jobs.files import Files, open_files
@@ -30,6 +30,7 @@ from weighbridge.store.datasets import Dataset, find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
 from weighbridge.store.inferences import find_inference
+from weighbridge.store.inspections import find_inspection_by
 from weighbridge.store.productions import find_production_made_by
 from weighbridge.store.red_teams import find_run_written_by
 from weighbridge.store.runs import find_run, read_state, read_traceparent, workspace_of
@@ -58,6 +59,7 @@ class LoadedRun:
         follows: the batch of answers after which it writes what is said next; None: none.
         data_spec: the spec whose blueprint it proposes; None: it proposes none.
         production: the production whose samples it makes; None: it makes none.
+        inspection: for which it looks at samples; None: for none.
         red_team: the run of a red team whose prompts it writes; None: it writes none.
         anonymization: for which it finds personal data; None: for none.
         others: models that its work asks besides, by the names in the evaluation's metadata under
@@ -80,6 +82,7 @@ class LoadedRun:
     follows: Batch | None = None
     data_spec: DataSpec | None = None
     production: Production | None = None
+    inspection: Inspection | None = None
     red_team: RedTeamRun | None = None
     anonymization: Anonymization | None = None
     others: Mapping[str, Askable] = field(default_factory=dict)
@@ -129,6 +132,7 @@ async def load_run(
         follows = await find_batch_followed_by(*asked_by) if "follows" in told else None
         data_spec = await find_spec_proposed_by(*asked_by) if "data_spec" in told else None
         production = await find_production_made_by(*asked_by) if "production" in told else None
+        inspection = await find_inspection_by(*asked_by) if "inspection" in told else None
         red_team = await find_run_written_by(*asked_by) if "red_team" in told else None
         anonymization = None
         if "anonymization" in told:
@@ -163,6 +167,7 @@ async def load_run(
         follows=follows,
         data_spec=data_spec,
         production=production,
+        inspection=inspection,
         red_team=red_team,
         anonymization=anonymization,
         others={name: behind(await models.get(name)) for name in _asked(told)},

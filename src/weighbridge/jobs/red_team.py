@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from weighbridge.core.case import Case
+from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Failed, Given, Record, Usage
 from weighbridge.core.red_team import RedTeamRun
 from weighbridge.core.run import RunState
@@ -109,7 +110,7 @@ class RedTeamWork:
 class _Calls:
     """The calls of one case, and what they came to."""
 
-    def __init__(self, model: Askable, timeout_s: float, params: dict[str, object]) -> None:
+    def __init__(self, model: Askable, timeout_s: float, params: JsonObject) -> None:
         self._model = model
         self._timeout_s = timeout_s
         self._params = params

@@ -21,6 +21,7 @@ DIMENSIONS = 256
 _WEIGHTS = Path("weights", "l2_supercat_256.safetensors")
 _TOKENIZER = Path("tokenizers", "l2_supercat_tokenizer_config.json")
 _TENSOR = "embedding.weight"
+_AT_ONCE = 256
 
 
 def embed(texts: list[str]) -> tuple[NDArray[np.float32], int]:
@@ -38,15 +39,18 @@ def embed(texts: list[str]) -> tuple[NDArray[np.float32], int]:
     table, tokenizer = _load()
     vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
     total = 0
-    encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-    for row, encoding in enumerate(encoded):
-        ids = encoding.ids
-        total += len(ids)
-        if ids:
-            mean = table[ids].mean(axis=0)
-            length = np.linalg.norm(mean)
-            if length > 0:
-                vectors[row] = mean / length
+    for start in range(0, len(texts), _AT_ONCE):  # what is encoded takes far more room than texts
+        encoded = tokenizer.encode_batch_fast(
+            texts[start : start + _AT_ONCE], add_special_tokens=False
+        )
+        for row, encoding in enumerate(encoded, start=start):
+            ids = encoding.ids
+            total += len(ids)
+            if ids:
+                mean = table[ids].mean(axis=0)
+                length = np.linalg.norm(mean)
+                if length > 0:
+                    vectors[row] = mean / length
     return vectors, total
 
 

@@ -32,6 +32,7 @@ from weighbridge.scorers.numbers import Numeric
 from weighbridge.scorers.options import OptionError, changed_options, check_options
 from weighbridge.scorers.pairwise import Pairwise
 from weighbridge.scorers.personal_data import PersonalData
+from weighbridge.scorers.properties import Properties
 from weighbridge.scorers.similarity import Cosine, Edit
 from weighbridge.scorers.structure import JsonMatch, JsonSchema
 from weighbridge.scorers.summaries import Rouge
@@ -86,6 +87,7 @@ SCORERS: dict[str, type[AnyScorer]] = {
     "length": Length,
     "instructions": Instructions,
     "personal_data": PersonalData,
+    "properties": Properties,
 }
 """Every scorer that comes with weighbridge, by its name in an evaluation."""
 

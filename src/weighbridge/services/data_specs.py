@@ -351,7 +351,7 @@ def _evaluation(spec: DataSpec, seeds: Seeds | None) -> JsonObject:
     tasks = ["propose a blueprint"]
     tasks += [f"say which values seed {it + 1} of {looked_at} shows" for it in range(looked_at)]
     # What is sent is put together for each case; this is what all of it rests on.
-    about = spec.params["objectives"] or f"samples like those of the seeds {spec.seeds_name}"
+    about = str(spec.params["objectives"] or f"samples like the seeds {spec.seeds_name}")
     return {
         **fields,
         "cases": [{"task": task} for task in tasks],

@@ -105,7 +105,12 @@ async def render(sent: Sent, folder: Path) -> Rendered:
     texts, images, notes = await _read_files(reading, folder)
     context = _context(sent)
     shown = {"context": context, **conversation[0], **texts, ANSWER: conversation[1]}
-    shown = {name: text for name, text in shown.items() if text or name == ANSWER}
+    # A file at the command line may hold what no database keeps.
+    shown = {
+        name: text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+        for name, text in shown.items()
+        if text or name == ANSWER
+    }
     total = sum(map(len, shown.values()))
     if total > MOST_CHARACTERS:
         raise Unprocessable(

@@ -40,6 +40,7 @@ from weighbridge.core.synthesis import (
     sample_name,
 )
 from weighbridge.errors import Conflict, FieldProblem, Invalid, InvalidFields, NotFound
+from weighbridge.jobs.data_specs import MOST_MEASURED
 from weighbridge.jobs.sample_files import stream_samples
 from weighbridge.jobs.sample_seeds import MOST_SEEDS
 from weighbridge.providers.base import ChatRequest, Message
@@ -60,10 +61,11 @@ from weighbridge.store.runs import find_runs, list_runs
 from weighbridge.store.seeds import find_seeds
 from weighbridge.synthesis.drawing import draw
 from weighbridge.synthesis.form import read_blueprint
+from weighbridge.synthesis.measuring import measure
 from weighbridge.synthesis.names import extension_of
 from weighbridge.synthesis.reading import SeedSample, seed_samples
 from weighbridge.synthesis.recombining import Recombining
-from weighbridge.synthesis.sample_form import form_of, form_to_json
+from weighbridge.synthesis.sample_form import SampleForm, form_of, form_to_json
 
 MOST_SAMPLES = 20_000
 MOST_CYCLES = 20
@@ -142,7 +144,9 @@ class Productions:
         if used is None or problems:
             raise InvalidFields([*_version_problems(spec, version, used), *problems])
         blueprint = await asyncio.to_thread(read_blueprint, used.content)
-        seeds, samples = await self._seeds(spec)
+        # Without a model the more rows there are to choose from, the better.
+        most = MOST_SEEDS if making.model is not None else MOST_MEASURED
+        seeds, samples = await self._seeds(spec, most)
         form = await asyncio.to_thread(form_of, spec.shape, seeds, samples)
         moment = now()
         async with self._store.begin() as connection:
@@ -171,7 +175,7 @@ class Productions:
             created_at=moment,
             updated_at=moment,
         )
-        rows, note = await asyncio.to_thread(_rows, made, blueprint, making, seeds, samples)
+        rows, note = await asyncio.to_thread(_rows, made, blueprint, making, form, seeds, samples)
         made = replace(made, params={**made.params, "note": note}, problem=note)
         dataset = await self._datasets.import_rows(caller, f"slots of {made.id}", rows)
 
@@ -182,13 +186,13 @@ class Productions:
             whole = replace(made, evaluation_id=evaluation_id, run_id=run.id)
             await productions.add_production(connection, whole)
 
-        fields = _evaluation(made, blueprint, making, dataset.id, budget or Budget())
+        fields = _evaluation(made, blueprint, making, form, dataset.id, budget or Budget())
         try:
             started = await self._evaluations.start(
                 caller, parse_spec(fields), owner=owner, along=keep
             )
         except InvalidFields as error:
-            raise _about_model(error, making) from error
+            raise self._about_model(error, making) from error
         run = started.runs[0]
         whole = replace(made, evaluation_id=run.evaluation_id, run_id=run.id)
         return ProductionView(whole, run)
@@ -329,14 +333,16 @@ class Productions:
             used = await find_spec_version(connection, caller.workspace_id, spec_id, number)
         return spec, used
 
-    async def _seeds(self, spec: DataSpec) -> tuple[Seeds | None, builtins.list[SeedSample]]:
+    async def _seeds(
+        self, spec: DataSpec, most: int
+    ) -> tuple[Seeds | None, builtins.list[SeedSample]]:
         if spec.seeds_id is None:
             return None, []
         async with self._store.begin() as connection:
             seeds = await find_seeds(connection, spec.workspace_id, spec.seeds_id)
         if seeds is None:
             raise Conflict("the seeds of this spec were deleted; make a spec from others")
-        return seeds, await seed_samples(self._store, seeds, MOST_SEEDS)
+        return seeds, await seed_samples(self._store, seeds, most)
 
     def _with_writer(self, making: Making) -> Making:
         """How samples are made, with the model that writes: the default one where none is named.
@@ -366,27 +372,43 @@ class Productions:
             field = "model" if role == "generation" else f"{role}_model"
             if named == RESERVED_NAME:
                 problems.append(
-                    FieldProblem(field, _unsupported(role, named, self._nobody_writes()))
+                    FieldProblem(field, self._unsupported(role, named, self._nobody_writes()))
                 )
                 continue
             try:
                 await self._models.check(named, _LIKE_OURS)
             except Invalid as error:
-                problems.append(FieldProblem(field, _unsupported(role, named, error.message)))
+                problems.append(FieldProblem(field, self._unsupported(role, named, error.message)))
         return problems
 
+    def _about_model(self, error: InvalidFields, making: Making) -> InvalidFields:
+        """The error, in the words of this request."""
+        told = [
+            replace(it, message=self._unsupported("generation", making.model or "", it.message))
+            if it.field == "model"
+            else it
+            for it in error.problems
+        ]
+        return InvalidFields(told)
+
     def _nobody_writes(self) -> str:
-        names = [row.name for row in self._models.catalog.list() if row.usable]
-        others = ", ".join(name for name in names if name != RESERVED_NAME) or "none yet"
         return (
             "a model that can write is needed, which the embedded one is not: declare one in the "
-            "models file, and name it or make it the default generator (names that work: "
-            f"{others})"
+            f"models file, and name it or make it the default generator. {self._names()}"
         )
 
+    def _names(self) -> str:
+        usable = [row for row in self._models.catalog.list() if row.usable]
+        names = [
+            name for row in usable if row.name != RESERVED_NAME for name in (row.name, *row.aliases)
+        ]
+        return f"Names that work: {', '.join(names) or 'none yet'}."
 
-def _unsupported(role: str, name: str, why: str) -> str:
-    return f"Unsupported {role} model: {name[:200]}. {why[:1].upper()}{why[1:]}"
+    def _unsupported(self, role: str, name: str, why: str) -> str:
+        """What is said of a model that cannot be used."""
+        message = f"Unsupported {role} model: {name[:200]}. {why[:1].upper()}{why[1:]}"
+        known = "ames that work" in message
+        return message if known else f"{message.rstrip('.')}. {self._names()}"
 
 
 _LIKE_OURS = ChatRequest(
@@ -444,6 +466,7 @@ def _rows(
     production: Production,
     blueprint: Blueprint,
     making: Making,
+    form: SampleForm,
     seeds: Seeds | None,
     samples: builtins.list[SeedSample],
 ) -> tuple[builtins.list[dict[str, Any]], str | None]:
@@ -461,9 +484,11 @@ def _rows(
         )
         return rows, note
     known = {it.name: it.values for it in blueprint.properties}
-    recombining = Recombining([it.row for it in samples if it.row is not None], known, making.seed)
+    rows_of_seeds = [it.row for it in samples if it.row is not None]
+    recombining = Recombining(rows_of_seeds, known, making.seed, measure(samples).traits)
     for number, row in enumerate(rows):
-        row[_ROW] = recombining.row(number, row["tags"])
+        made = recombining.row(number, row["tags"])
+        row[_ROW] = {name: made.get(name) for name in form.keys}
     note = (
         "no model that writes is declared: the samples are rows of the seeds, chosen and changed "
         "so that they show the values that were drawn"
@@ -481,6 +506,7 @@ def _evaluation(
     production: Production,
     blueprint: Blueprint,
     making: Making,
+    form: SampleForm,
     dataset_id: str,
     budget: Budget,
 ) -> dict[str, Any]:
@@ -500,7 +526,9 @@ def _evaluation(
     if kept := {name: value for name, value in limits.items() if value is not None}:
         fields["budget"] = kept
     if making.model is None:
-        return {**fields, "answers": {"column": _ROW}}
+        whole = {"type": "object", "required": list(form.keys)}
+        scorers = [{"json_schema": {"schema": whole}}]
+        return {**fields, "answers": {"column": _ROW}, "scorers": scorers}
     # What is sent is put together for each sample; this is what all of it rests on.
     about = f"{blueprint.description}\n\n{blueprint.requirements}".strip()
     return {
@@ -511,15 +539,3 @@ def _evaluation(
             {"role": "user", "content": "{tags}"},
         ],
     }
-
-
-def _about_model(error: InvalidFields, making: Making) -> InvalidFields:
-    """The error, in the words of this request."""
-    return InvalidFields(
-        [
-            FieldProblem("model", _unsupported("generation", making.model or "", it.message))
-            if it.field == "model"
-            else it
-            for it in error.problems
-        ]
-    )

@@ -10,8 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.caller import Caller, Role
 from weighbridge.core.ids import new_id
-from weighbridge.core.json import JsonObject
-from weighbridge.core.red_team import MOST_PROMPTS, RedTeamRun, RedTeamSpec, Target
+from weighbridge.core.json import Json, JsonObject
+from weighbridge.core.red_team import (
+    MOST_PROMPTS,
+    RedTeamResult,
+    RedTeamRun,
+    RedTeamSpec,
+    Target,
+)
 from weighbridge.core.run import FINISHED, Run, RunState
 from weighbridge.core.suite import (
     PolicyChoice,
@@ -23,7 +29,6 @@ from weighbridge.core.suite import (
 from weighbridge.errors import Conflict, FieldProblem, Invalid, InvalidFields, NotFound
 from weighbridge.generation import red_team as writing
 from weighbridge.generation.filling import shortened
-from weighbridge.generation.red_team_asking import PROMPT
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.services.authors import author_of
@@ -48,6 +53,7 @@ FROM_BANK = (
 _LONGEST_NAME = 200
 _LONGEST = 20_000
 _LONGEST_SLUG = 60
+_LONGEST_POLICY = 64
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NO_WORD = re.compile(r"[\W_]+")
 
@@ -64,8 +70,8 @@ class RedTeamView:
     run: Run
 
     @property
-    def result(self) -> JsonObject | None:
-        """Its prompts, see `generation.red_team.finish`; None: they are not all there."""
+    def result(self) -> RedTeamResult | None:
+        """Its prompts; None: they are not all there."""
         return self.red_team.result if self.run.state is RunState.SUCCEEDED else None
 
     @property
@@ -440,37 +446,36 @@ def _described(target: Target) -> str:
 
 
 def _prompts_of(
-    result: JsonObject,
+    result: RedTeamResult,
 ) -> tuple[tuple[PolicyChoice, ...], builtins.list[WrittenPrompt]]:
     """A policy for each behaviour, and the prompts."""
     stock, known = texts("en").policies, {one.slug: one for one in techniques()}
-    policies, prompts = [], []
-    for number, one in enumerate(result["behaviors"], start=1):
-        slug = f"{number}. {shortened(one['behavior'], _LONGEST_SLUG)}"
+    policies: builtins.list[PolicyChoice] = []
+    prompts: builtins.list[WrittenPrompt] = []
+    for number, one in enumerate(result.behaviors, start=1):
+        slug = f"{number}. {shortened(one.text, _LONGEST_SLUG)}"[:_LONGEST_POLICY]
         slug = "".join(letter if letter.isprintable() else " " for letter in slug)
-        text = f"The AI must not show this behaviour: {one['behavior']}."
-        policy = stock.get(one["policy"] or "")
-        if policy is not None:
+        text = f"The AI must not show this behaviour: {one.text}."
+        if (policy := stock.get(one.policy or "")) is not None:
             text = f"{text}\n\n{policy.name}: {policy.text}"
         policies.append(PolicyChoice(slug, text))
-        for prompt in one["prompts"]:
-            written = writing.MODEL in {prompt["source"], prompt["query_source"]}
-            technique = known.get(prompt["technique"])
-            about = {
+        for attack in one.attacks:
+            written = writing.MODEL in {attack.source, attack.query_source}
+            about: dict[str, Json] = {
                 "source": writing.MODEL if written else writing.BANK,
                 "policy": slug,
-                "behavior": one["behavior"],
-                "query": prompt["query"],
-                "technique": prompt["technique"],
+                "behavior": one.text,
+                "query": attack.query,
+                "technique": attack.technique,
             }
-            if technique is not None:
+            if (technique := known.get(attack.technique)) is not None:
                 about["family"] = technique.family
-            prompts.append(WrittenPrompt(prompt[PROMPT], None, about))
+            prompts.append(WrittenPrompt(attack.prompt, None, about))
     return tuple(policies), prompts
 
 
-def _spread(result: JsonObject, prompts: builtins.list[WrittenPrompt]) -> JsonObject:
+def _spread(result: RedTeamResult, prompts: builtins.list[WrittenPrompt]) -> JsonObject:
     banked = sum(prompt.about["source"] == writing.BANK for prompt in prompts)
     by = {"model": len(prompts) - banked, "bank": banked}
-    told: JsonObject = {"written_by": by, **result["spread"]}
+    told: JsonObject = {"written_by": by, **result.spread}
     return {**told, "note": FROM_BANK} if banked == len(prompts) else told

@@ -1,6 +1,6 @@
 """Productions of samples as rows, and where the bytes of what they made are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, delete, select, update
@@ -212,7 +212,7 @@ def _production(row: RowMapping) -> Production:
     return Production(**{**fields, "shape": Shape(fields["shape"])})
 
 
-def _file(row: Mapping[str, Any]) -> MadeFile:
+def _file(row: RowMapping) -> MadeFile:
     return MadeFile(
         row["id"], row["path"], row["sample"], row["media_type"], row["size"], row["sha256"]
     )

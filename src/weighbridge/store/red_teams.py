@@ -7,8 +7,13 @@ from typing import Any
 from sqlalchemy import RowMapping, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from weighbridge.core.json import JsonObject
-from weighbridge.core.red_team import RedTeamRun, RedTeamSpec, Target
+from weighbridge.core.red_team import (
+    RedTeamResult,
+    RedTeamRun,
+    RedTeamSpec,
+    Target,
+    read_result,
+)
 from weighbridge.store.moments import now
 from weighbridge.store.tables import red_team_runs as runs
 from weighbridge.store.tables import red_team_specs as specs
@@ -89,7 +94,7 @@ async def add_run(connection: AsyncConnection, run: RedTeamRun) -> None:
             result={
                 "spec": {"name": run.spec_name, **asdict(run.target)},
                 "parts": {name: list(texts) for name, texts in run.parts.items()},
-                "found": run.result,
+                "found": None if run.result is None else run.result.as_json(),
                 "suite": run.suite_id,
             },
             problem=run.problem,
@@ -146,14 +151,15 @@ async def put_part(
 
 
 async def end_run(
-    connection: AsyncConnection, run: RedTeamRun, result: JsonObject, problem: str | None
+    connection: AsyncConnection, run: RedTeamRun, result: RedTeamResult, problem: str | None
 ) -> None:
     """Keep what the writing came to. A suite that was made of something else is no longer its."""
     kept = await _kept(connection, run)
     if kept is None:  # it was deleted meanwhile
         return
-    suite = kept["suite"] if kept["found"] == result else None
-    await _keep(connection, run, {**kept, "found": result, "suite": suite}, problem=problem)
+    found = result.as_json()
+    suite = kept["suite"] if kept["found"] == found else None
+    await _keep(connection, run, {**kept, "found": found, "suite": suite}, problem=problem)
 
 
 async def put_suite(connection: AsyncConnection, run: RedTeamRun, suite_id: str) -> str | None:
@@ -174,14 +180,17 @@ async def delete_run(connection: AsyncConnection, workspace_id: str, red_team_id
 
 
 async def _kept(connection: AsyncConnection, run: RedTeamRun) -> dict[str, Any] | None:
-    """What is kept of a run, which nobody else changes until the transaction ends."""
-    found = await connection.execute(_this(run, select(runs.c.result)).with_for_update())
+    """What is kept of a run, which nobody else changes until the transaction ends; None: the run is
+    gone."""
+    # Writing comes first: that takes the lock, in SQLite as well, where reading takes none.
+    await connection.execute(_this(run, update(runs).values(updated_at=now())))
+    found = await connection.execute(_this(run, select(runs.c.result)))
     row = found.one_or_none()
     return None if row is None else dict(row.result)
 
 
 async def _keep(
-    connection: AsyncConnection, run: RedTeamRun, kept: JsonObject, **more: Any
+    connection: AsyncConnection, run: RedTeamRun, kept: Mapping[str, Any], **more: Any
 ) -> None:
     changed = update(runs).values(result=kept, updated_at=now(), **more)
     await connection.execute(_this(run, changed))
@@ -230,7 +239,7 @@ def _run(row: RowMapping) -> RedTeamRun:
         evaluation_id=row["evaluation_id"],
         run_id=row["run_id"],
         parts=_parts(kept["parts"]),
-        result=kept["found"],
+        result=None if kept["found"] is None else read_result(kept["found"]),
         suite_id=kept["suite"],
         problem=row["problem"],
         door=row["door"],

@@ -13,7 +13,7 @@ MOST_PERIODS = 12
 _PER_BIN = 3  # values at least, so that a bin is more than a value of its own
 _DIGITS = 4
 _EXACT = 10**15
-_LENGTHS = (("short", "long"), ("short", "medium", "long"))
+_LENGTHS: tuple[tuple[str, ...], ...] = (("short", "long"), ("short", "medium", "long"))
 _FROM_THREE = 9  # texts, so that there are three classes of lengths
 _ALIKE = 1.25  # times as long as the shortest: all are about as long
 

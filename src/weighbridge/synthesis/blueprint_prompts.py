@@ -299,8 +299,8 @@ def _list(of: JsonObject) -> JsonObject:
     return {"type": "array", "items": of}
 
 
-def _example(schema: JsonObject) -> Json:
-    """What a reply of that schema looks like."""
+def _example(schema: Any) -> Json:
+    """What a reply of that JSON schema looks like."""
     kind = schema.get("type")
     if kind == "object":
         return {name: _example(part) for name, part in schema["properties"].items()}

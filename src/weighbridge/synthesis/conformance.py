@@ -5,7 +5,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias, TypeVar
 
@@ -27,7 +27,7 @@ from weighbridge.synthesis.shares import OTHER, percentages, tally
 LEVEL = 0.95
 ALPHA = 0.05
 MARGIN = 0.1
-"""A property conforms when its distance to what was asked is, with 95 % confidence, at most this."""
+"""A property conforms when its distance to what was asked is, to 95 %, at most this."""
 
 Seen: TypeAlias = Mapping[str, str | None]
 _Key = TypeVar("_Key", bound=Hashable)
@@ -55,6 +55,7 @@ class Agreement:
         confusion: (drawn, seen) → samples.
         shift_p_value: of the disagreements going both ways alike: a small one says that some values
             are shown more often than drawn, and others less; None without a disagreement.
+        shift_adjusted: the same, adjusted by Holm for the number of properties.
     """
 
     n: int
@@ -63,6 +64,7 @@ class Agreement:
     interval: Interval
     confusion: Mapping[tuple[str, str], int]
     shift_p_value: float | None
+    shift_adjusted: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +166,8 @@ def conformance(
 
     What is estimated is the generator's conformance: 100 · mean over properties of (1 - total
     variation distance between how often the values occur in what it makes and how often the
-    blueprint asks for them), as the number of samples grows without end. `statistics.mean_variation`
-    is its interval, `statistics.goodness_of_fit` the test of each property.
+    blueprint asks for them), as the number of samples grows without end. Its interval is by
+    `statistics.mean_variation`, the test of each property by `statistics.goodness_of_fit`.
 
     Args:
         drawn: property → value, for each sample.
@@ -186,6 +188,8 @@ def conformance(
     known = [column for column in columns.values() if column.n]
     tests = {column.prop.name: goodness_of_fit(*column.counts(), seed) for column in known}
     adjusted = _adjusted({name: fit.p_value for name, fit in tests.items()})
+    agreements = {name: column.agreement(seed) for name, column in columns.items()}
+    shifts = _adjusted({name: one.shift_p_value for name, one in agreements.items()})
     conditionals = _conditionals(blueprint, [found for _, found in pairs], seed)
     properties = []
     for name, column in columns.items():
@@ -195,6 +199,7 @@ def conformance(
                 fit.p_value if fit else None,
                 fit.method if fit else "",
                 adjusted.get(name),
+                replace(agreements[name], shift_adjusted=shifts.get(name)),
                 conditionals[name],
                 seed,
             )
@@ -259,6 +264,7 @@ class _Column:
         p_value: float | None,
         test: str,
         adjusted: float | None,
+        agreement: Agreement,
         conditionals: tuple[Conditional, ...],
         seed: int,
     ) -> PropertyConformance:
@@ -284,11 +290,12 @@ class _Column:
             test=test,
             adjusted=adjusted,
             verdict=_verdict(adjusted, variation),
-            agreement=self._agreement(seed),
+            agreement=agreement,
             conditionals=conditionals,
         )
 
-    def _agreement(self, seed: int) -> Agreement:
+    def agreement(self, seed: int) -> Agreement:
+        """Drawn and seen, sample by sample."""
         pairs = [
             (before, after)
             for before, after in zip(self.drawn, self.seen, strict=True)
@@ -312,6 +319,7 @@ class _Column:
             interval=proportion_interval(agreed, len(pairs), LEVEL),
             confusion=dict(Counter(pairs)),
             shift_p_value=shift,
+            shift_adjusted=None,
         )
 
 
@@ -338,16 +346,7 @@ def _conditionals(
     adjusted = _adjusted({place: one.p_value for place, one in found.items()})
     result: dict[str, tuple[Conditional, ...]] = {prop.name: () for prop in blueprint.properties}
     for (name, place), one in found.items():
-        whole = Conditional(
-            when=one.when,
-            requested=one.requested,
-            evaluated=one.evaluated,
-            n=one.n,
-            distance=one.distance,
-            p_value=one.p_value,
-            adjusted=adjusted.get((name, place)),
-        )
-        result[name] = (*result[name], whole)
+        result[name] = (*result[name], replace(one, adjusted=adjusted.get((name, place))))
     return result
 
 

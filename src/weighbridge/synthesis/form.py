@@ -22,7 +22,7 @@ other. A condition looks at properties further up, and the first that holds coun
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -121,19 +121,22 @@ class _Reader:
     def blueprint(self, value: object) -> Blueprint | None:
         example = "`spec:` with `description`, `requirements` and `data_property_variations`"
         if not isinstance(value, dict):
-            return self._wrong((), f"is no spec: {_kind(value)}, where there should be {example}")
+            self._wrong((), f"is no spec: {_kind(value)}, where there should be {example}")
+            return None
         roots = [name for name in _ROOTS if name in value]
         if len(roots) != 1:
             hint = "; ".join(did_you_mean(str(key), _ROOTS[:1]) for key in value).strip("; ")
             stands = "both stand here" if roots else f"is missing{f'; {hint}' if hint else ''}"
-            return self._wrong(("spec",), f"{stands}: {example} is wanted, once")
+            self._wrong(("spec",), f"{stands}: {example} is wanted, once")
+            return None
         for key in value:
             if key not in (roots[0], "metadata"):
                 self._unknown((key,), (roots[0], "metadata"))
         root: Path = (roots[0],)
         spec = value[roots[0]]
         if not isinstance(spec, dict):
-            return self._wrong(root, f"should hold {example}, not {_kind(spec)}")
+            self._wrong(root, f"should hold {example}, not {_kind(spec)}")
+            return None
         self._keepable(spec, root)
         properties, descriptions = self._properties(spec, root)
         own = ("description", "requirements", *_LIST)
@@ -195,13 +198,16 @@ class _Reader:
     def _name(self, item: _Fields, at: Path, taken: Sequence[str]) -> str | None:
         path, given = self._one_of(item, at, _NAME)
         if given is _MISSING:
-            return self._wrong(path, "is missing")
+            self._wrong(path, "is missing")
+            return None
         name = text_of(given)
         if not name or len(name) > MAX_NAME:
             shown = f"{len(name)} characters" if name else _kind(given)
-            return self._wrong(path, f"should be text of 1 to {MAX_NAME} characters, not {shown}")
+            self._wrong(path, f"should be text of 1 to {MAX_NAME} characters, not {shown}")
+            return None
         if name in taken:
-            return self._wrong(path, f"`{name}` is there already; names are unique")
+            self._wrong(path, f"`{name}` is there already; names are unique")
+            return None
         return name
 
     def _values(self, item: _Fields, at: Path) -> list[str]:
@@ -231,7 +237,8 @@ class _Reader:
 
     def _shares(self, given: object, path: Path, values: Sequence[str]) -> dict[str, float] | None:
         if not isinstance(given, dict):
-            return self._wrong(path, f"should be `value: percent` pairs, not {_kind(given)}")
+            self._wrong(path, f"should be `value: percent` pairs, not {_kind(given)}")
+            return None
         found: dict[str, float] = {}
         wrong = False
         for key, percent in given.items():
@@ -252,7 +259,8 @@ class _Reader:
                 wrong = True
         total = sum(found.values())
         if not wrong and abs(total - 100) > TOLERANCE:
-            return self._wrong(path, f"percentages should add up to 100, not {total:g}")
+            self._wrong(path, f"percentages should add up to 100, not {total:g}")
+            return None
         return None if wrong else shares(values, found)
 
     def _conditions(
@@ -287,10 +295,12 @@ class _Reader:
 
     def _when(self, given: object, path: Path, others: "_Others") -> dict[str, str] | None:
         if given is _MISSING:
-            return self._wrong(path, "is missing")
+            self._wrong(path, "is missing")
+            return None
         if not isinstance(given, dict) or not given:
             what = "nothing" if given == {} else _kind(given)
-            return self._wrong(path, f"should be `property: value` pairs, not {what}")
+            self._wrong(path, f"should be `property: value` pairs, not {what}")
+            return None
         found: dict[str, str] = {}
         wrong = False
         for key, entry in given.items():
@@ -432,7 +442,7 @@ def _plain(value: object) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Block style, so that a blueprint is pleasant to edit; short lists stay on their line."""
+    """Block style, so that a blueprint is pleasant to edit."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002
         """Nothing is written as `*name`."""
@@ -462,10 +472,6 @@ def _style(text: str) -> str | None:
 
 def _numeric(text: str) -> bool:
     return len(text) <= MAX_VALUE and not re.fullmatch(r".*[^-+.\deE].*", text)
-
-
-def _lines_of(value: object) -> Iterator[object]:
-    yield value
 
 
 _Dumper.add_representer(str, _text_node)

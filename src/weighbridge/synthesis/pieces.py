@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -19,6 +20,8 @@ _OVERLAP = 200
 
 _LONGEST_NUMBER = 40
 _LEAST_DIGITS = 5
+_UNKEPT = re.compile("[\0\ud800-\udfff]")
+"""What no database keeps; each is one character."""
 _SEPARATORS = (",", ";", "\t")
 
 
@@ -99,7 +102,7 @@ def passages(pieces: Sequence[Piece], length: int = TEXT) -> Iterator[Passage]:
             if not part.strip() or (start and start + _OVERLAP >= len(piece.text)):
                 continue
             if spans and at + len(part) > length:
-                yield Passage("".join(parts), tuple(spans))
+                yield _passage(parts, spans)
                 parts, spans, at, row = [], [], 0, piece.row
             gap = "\n" if spans and piece.row != row else ""
             head = f"{gap}{piece.field}: " if piece.field else gap
@@ -108,7 +111,11 @@ def passages(pieces: Sequence[Piece], length: int = TEXT) -> Iterator[Passage]:
             at += len(head) + len(part) + 1
             row = piece.row
     if spans:
-        yield Passage("".join(parts), tuple(spans))
+        yield _passage(parts, spans)
+
+
+def _passage(parts: Sequence[str], spans: Sequence[Span]) -> Passage:
+    return Passage(_UNKEPT.sub("\N{REPLACEMENT CHARACTER}", "".join(parts)), tuple(spans))
 
 
 def _csv(text: str) -> tuple[list[Piece], Write]:

@@ -53,9 +53,10 @@ def language_of(text: str) -> str | None:
     """The language of a text, by its script and its most frequent words; None: it cannot be told
     so."""
     sample = text[:_LOOKED_AT]
-    scripts = Counter(
-        unicodedata.name(letter, "").partition(" ")[0] for letter in sample if letter.isalpha()
-    )
+    scripts: Counter[str] = Counter()
+    for letter, times in Counter(sample).items():
+        if letter.isalpha():
+            scripts[unicodedata.name(letter, "").partition(" ")[0]] += times
     total = scripts.total()
     if total < _FEWEST_LETTERS:
         return None
@@ -81,7 +82,8 @@ def laid_out_with(text: str, what: str) -> bool:
 def count_words(text: str) -> int:
     """How many words a text has; in scripts without blanks between them, about as many."""
     words = text.split()
-    wide = sum(unicodedata.east_asian_width(letter) == "W" for letter in text[:_LOOKED_AT])
+    seen = Counter(text[:_LOOKED_AT])
+    wide = sum(n for letter, n in seen.items() if unicodedata.east_asian_width(letter) == "W")
     letters = sum(map(len, words))
     if letters and wide > min(letters, _LOOKED_AT) * _MOSTLY:
         return letters // 2

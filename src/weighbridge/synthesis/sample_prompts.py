@@ -20,6 +20,7 @@ from weighbridge.core.synthesis import Blueprint, Shape
 from weighbridge.generation.filling import filled, shortened
 from weighbridge.generation.replies import read_object, text_of
 from weighbridge.scorers.judging.fence import nonce_for
+from weighbridge.synthesis.form import DESCRIPTIONS
 from weighbridge.synthesis.reading import SeedSample
 from weighbridge.synthesis.sample_form import SampleForm
 from weighbridge.yamltext import parse_yaml
@@ -37,6 +38,7 @@ _CHARACTERS_PER_TOKEN = 4
 _LONGEST_MATERIAL = 20_000
 _LONGEST_BEFORE = 24_000
 _LONGEST_PLAN = 8_000
+_LONGEST_MEANING = 1_000
 _MOST_NOTES = 12
 
 
@@ -110,6 +112,12 @@ class SamplePrompts:
             "description": shortened(blueprint.description.strip(), _LONGEST_MATERIAL),
             "requirements": shortened(blueprint.requirements.strip(), _LONGEST_MATERIAL),
         }
+        meanings = blueprint.more.get(DESCRIPTIONS)
+        self._meanings = (
+            {name: str(text)[:_LONGEST_MEANING] for name, text in meanings.items() if text}
+            if isinstance(meanings, Mapping)
+            else {}
+        )
         # One number for all prompts, unless a text holds it.
         whole = {str(place): text for place, text in enumerate(self._seeds)}
         self._nonce = nonce_for({**whole, **self._about})
@@ -251,7 +259,13 @@ class SamplePrompts:
             required=wordings()["tasks"]["required"] if "requirements" in parts else "",
             form=json.dumps(form, ensure_ascii=False),
         )
-        shown = {"properties": json.dumps(known, ensure_ascii=False), "sample": sample}
+        told = [
+            {"property": name, "values": them, "meaning": meaning}
+            if (meaning := self._meanings.get(name))
+            else {"property": name, "values": them}
+            for name, them in known.items()
+        ]
+        shown = {"properties": json.dumps(told, ensure_ascii=False), "sample": sample}
         return self._prompt(
             number, "inspect", task, _object(**parts), {}, shown, examples=False, temperature=0.0
         )
@@ -303,7 +317,7 @@ class SamplePrompts:
     ) -> Prompt:
         shown = dict(more or {})
         shown["plan"] = shortened(shown.get("plan", ""), _LONGEST_PLAN)
-        shown["values"] = "\n".join(f"{name}: {value}" for name, value in tags.items())
+        shown["values"] = "\n".join(self._told_value(*it) for it in tags.items())
         shown["rejected"] = "\n".join(dict.fromkeys(notes[-_MOST_NOTES:]))
         if examples:
             chosen = self.examples(number, purpose)
@@ -329,6 +343,10 @@ class SamplePrompts:
             task = f"{_put('number', number=str(number + 1), count=str(self._count))}\n{task}"
         user = "\n\n".join((*blocks.values(), task))
         return Prompt("\n\n".join((system, *about)), user, schema, most_tokens, temperature)
+
+    def _told_value(self, name: str, value: str) -> str:
+        meaning = self._meanings.get(name)
+        return f"{name} ({meaning}): {value}" if meaning else f"{name}: {value}"
 
     def _columns(self) -> str:
         told = [

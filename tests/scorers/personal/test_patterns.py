@@ -60,7 +60,7 @@ def test_data_of_each_type_is_found(text: str, piece: str, label: str) -> None:
         "4111 1111 1111 1112 and 0000 0000 0000 0000",
         "DE89370400440532013001",
         "000-12-3456, 666-12-3456, 900-12-3456, 536-00-4399, 536-90-0000",
-        "999.10.10.10 and ::",
+        "999.10.10.10, :: and std::cafe::dead",
         "hired 2020-01-02, paid 1999",
         "a@b and @example.org",
         "",

@@ -157,7 +157,7 @@ def run(view: RedTeamView, *, listed: bool = False) -> dict[str, Any]:
         "results_json": _results(view),
         "note": view.note,
         "total_cost": ours.usage.cost_usd,
-        "written_by": None if view.result is None else view.result["written_by"],
+        "written_by": None if view.result is None else view.result.written_by,
     }
 
 
@@ -167,15 +167,15 @@ def _results(view: RedTeamView) -> dict[str, Any] | None:
         return None
     return {
         "behavior_to_enhanced_queries": {
-            one["behavior"]: [
+            one.text: [
                 {
-                    "query": prompt["query"],
-                    "adversarial_prompt": prompt["adversarial_prompt"],
-                    "technique": prompt["technique"],
-                    "source": prompt["source"],
+                    "query": attack.query,
+                    "adversarial_prompt": attack.prompt,
+                    "technique": attack.technique,
+                    "source": attack.source,
                 }
-                for prompt in one["prompts"]
+                for attack in one.attacks
             ]
-            for one in result["behaviors"]
+            for one in result.behaviors
         }
     }

@@ -29,8 +29,6 @@ KINDS: dict[str, tuple[int, str]] = {
     "not_found": (404, "There is no such thing"),
     "conflict": (409, "It clashes with the present state"),
     "too_large": (413, "The body is too large"),
-    "unprocessable": (422, "It is more than there is room for"),
-    "busy": (429, "As much goes on as may at once"),
     "out_of_space": (507, "There is no room left"),
     "unavailable": (503, "A part of the server cannot answer now"),
     "error": (500, "The server failed"),
@@ -39,7 +37,6 @@ KINDS: dict[str, tuple[int, str]] = {
 
 _HEADERS: dict[int, dict[str, str]] = {
     401: {"WWW-Authenticate": 'Bearer realm="weighbridge"'},
-    429: {"Retry-After": RETRY_AFTER_S},
     503: {"Retry-After": RETRY_AFTER_S},
 }
 

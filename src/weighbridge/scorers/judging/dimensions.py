@@ -16,12 +16,13 @@ from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Ungraded
 from weighbridge.core.rubric_judge import Dimension, Finding, Judgement, JudgeVersion, ScoringModel
 from weighbridge.embedded.verdict import Task
-from weighbridge.providers.base import ChatRequest, ImagePart, Message
+from weighbridge.providers.base import ChatRequest, ImagePart, Message, Part
 from weighbridge.scorers.judging.asking import Manner, converse
 from weighbridge.scorers.judging.by_embedded import StandIn, beyond, for_policy
 from weighbridge.scorers.judging.fence import Fences
 from weighbridge.scorers.judging.form import (
     Unreadable,
+    Verdict,
     last_object,
     on_offer,
     said_confidence,
@@ -100,7 +101,7 @@ def messages_for(
             _form(dimensions),
         )
     )
-    shown_to_it = (text, *content.images) if content.images else text
+    shown_to_it: str | tuple[Part, ...] = (text, *content.images) if content.images else text
     return (Message("system", system), Message("user", shown_to_it))
 
 
@@ -180,16 +181,16 @@ async def _by_embedded(
     judges: dict[str, None] = {}
     for dimension in version.dimensions:
         stand_in = UNSEEN if content.images else _stand_in(dimension)
-        said = stand_in
-        if isinstance(stand_in, StandIn):
-            weigher = panel.weigher(model)
-            said = await stand_in.verdict(content.texts, dimension.scores(), weigher)
+        said: Verdict | Ungraded = (
+            stand_in
+            if isinstance(stand_in, Ungraded)
+            else await stand_in.verdict(content.texts, dimension.scores(), panel.weigher(model))
+        )
         if isinstance(said, Ungraded):
             findings.append(Finding(dimension, None, None, (), said.reason))
             if dimension.required:
                 open_.append(f"{dimension.name}: {said.reason}")
             continue
-        assert not isinstance(said, StandIn)  # noqa: S101 (it was asked)
         findings.append(Finding(dimension, said.value, said.label, (), said.reason))
         judges[said.judge] = None
         if said.confidence is not None:

@@ -54,7 +54,7 @@ def messages_for(text: str, types: Sequence[str]) -> tuple[Message, ...]:
 
 def schema_of(types: Sequence[str]) -> JsonObject:
     """JSON schema of the reply."""
-    entity = {
+    entity: JsonObject = {
         "type": "object",
         "properties": {
             "text": {"type": "string"},

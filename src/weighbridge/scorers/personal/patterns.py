@@ -124,7 +124,10 @@ def _is_ip(text: str) -> bool:
         address = ipaddress.ip_address(text)
     except ValueError:
         return False
-    return address.version == 4 or text.count(":") > 2 or "::" in text
+    if address.version == 4:
+        return True
+    groups = [it for it in text.split(":") if it]  # `::` stands in programs, too
+    return len(groups) > 1 and any(map(str.isdigit, text))
 
 
 def _is_ssn(text: str) -> bool:
@@ -175,7 +178,9 @@ _PATTERNS: tuple[_Pattern, ...] = (
     ),
     _Pattern("url", r"\b(?:https?://|www\.)[^\s<>\"'{}|\\^`]*[^\s<>\"'{}|\\^`.,;:!?)\]]", 0.95),
     _Pattern("ip_address", r"\b(?:\d{1,3}\.){3}\d{1,3}\b", 0.95, _is_ip),
-    _Pattern("ip_address", r"(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}", 0.9, _is_ip),
+    _Pattern(
+        "ip_address", r"(?:^|[^\w:])((?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4})\b", 0.9, _is_ip
+    ),
     _Pattern("mac_address", r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b", 0.95),
     _Pattern("credit_card", r"\b\d(?:[ -]?\d){12,18}\b", 0.99, luhn),
     _Pattern(

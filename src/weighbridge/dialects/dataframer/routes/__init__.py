@@ -14,6 +14,7 @@ from weighbridge.dialects.dataframer.routes import (
     red_team,
     runs,
     seed_datasets,
+    specs,
     traces,
 )
 from weighbridge.dialects.shared import BodyLimit, LastResort, WithoutSlash
@@ -27,6 +28,7 @@ PARTS: tuple[APIRouter, ...] = (
     red_team.router,
     runs.router,
     seed_datasets.router,
+    specs.router,
     traces.router,
 )
 _FORM_BYTES = 1 << 20  # what a form may have beside its files

@@ -1,0 +1,192 @@
+"""The end of a run that looked at samples: how they conform, and what they are like beside seeds.
+
+May be broken off anywhere and begun again: everything is computed from the rows of the two runs,
+that of the production and that of the inspection, and kept at once.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from weighbridge.core.json import Json, JsonObject
+from weighbridge.core.outcome import Failed, Outcome, Scored, Ungraded
+from weighbridge.core.run import RunState
+from weighbridge.core.synthesis import Inspection, Production, sample_name
+from weighbridge.datasets.frame import SEGMENT
+from weighbridge.errors import WeighbridgeError
+from weighbridge.jobs.loading import LoadedRun
+from weighbridge.jobs.sample_seeds import MOST_SEEDS, seeds_of
+from weighbridge.store.datasets import Dataset, read_segment
+from weighbridge.store.engine import Store
+from weighbridge.store.inspections import end_inspection
+from weighbridge.store.outcomes import AnswerRow, ScoresRow, stream_answers, stream_scores
+from weighbridge.store.productions import find_production
+from weighbridge.synthesis.conformance import conformance
+from weighbridge.synthesis.conformance_json import conformance_to_json
+from weighbridge.synthesis.form import read_blueprint
+from weighbridge.synthesis.inspecting import Inspecting
+from weighbridge.synthesis.reading import SeedSample
+from weighbridge.synthesis.sample_form import form_of_production
+
+KEY = "properties"
+"""The key of the scorer."""
+
+_MOST_REASONS = 5
+_LONGEST_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """A sample with what was seen in it.
+
+    Attributes:
+        number: 0-based. tags: property → the value that was drawn for it.
+        classes: property → the value that was seen, None: that could not be told; None: it could
+            not be read.
+        why: it could not be read; None: it could.
+        untold: property → why its value could not be told.
+    """
+
+    number: int
+    tags: Mapping[str, str]
+    classes: Mapping[str, str | None] | None
+    why: str | None = None
+    untold: Mapping[str, str] = field(default_factory=dict)
+
+
+async def deliver_inspection(
+    store: Store, loaded: LoadedRun, inspection: Inspection
+) -> tuple[RunState, str | None]:
+    """Give an inspection its result.
+
+    Returns:
+        The state and reason that the run ends with.
+    """
+    async with store.begin() as connection:
+        production = await find_production(
+            connection, inspection.workspace_id, inspection.production_id
+        )
+    if production is None:
+        return RunState.FAILED, "the run was deleted while it was evaluated"
+    classified = [
+        one
+        async for page in stream_classified(
+            store, inspection.workspace_id, inspection.run_id, loaded.dataset
+        )
+        for one in page
+    ]
+    unread = Counter(one.why for one in classified if one.why is not None)
+    embedded = all(judge.identity.get("protocol") == "embedded" for judge in loaded.judges.values())
+    if unread.total() == len(classified) and not embedded:
+        why, _ = unread.most_common(1)[0]
+        return RunState.FAILED, f"no sample could be classified: {why}"[:_LONGEST_REASON]
+    result = await asyncio.to_thread(_conformance, production, classified)
+    seeds, note = await _seeds(store, production)
+    like = await _inspected(store, production, seeds, len(classified))
+    told: dict[str, Json] = {
+        **result,
+        "judge": loaded.evaluation.judge,
+        "judged_by_embedded": embedded,
+        "unread": unread.total(),
+        "why_unread": _counted(unread),
+        "untold": _untold(classified),
+        "like": like,
+        "seeds_note": note,
+    }
+    async with store.begin() as connection:
+        await end_inspection(connection, inspection, told)
+    return RunState.SUCCEEDED, None
+
+
+async def stream_classified(
+    store: Store, workspace_id: str, run_id: str, dataset: Dataset
+) -> AsyncGenerator[list[Classified], None]:
+    """What was seen in samples, in their order, in pages; places that have no sample are left out.
+
+    Args:
+        run_id: of the inspection. dataset: the places of the samples.
+    """
+    rows: list[JsonObject] = []
+    segment = -1
+    async for page in stream_scores(store, workspace_id, run_id):
+        found = []
+        for row in page:
+            if row.outcomes is None:
+                continue
+            if row.position // SEGMENT != segment:
+                segment = row.position // SEGMENT
+                rows = await read_segment(store.blobs, dataset.frame, segment)
+            found.append(_classified(row, row.outcomes, rows[row.position - segment * SEGMENT]))
+        if found:
+            yield found
+
+
+def _classified(row: ScoresRow, outcomes: Mapping[str, Outcome], slot: JsonObject) -> Classified:
+    tags = slot.get("tags")
+    drawn = {name: str(value) for name, value in tags.items()} if isinstance(tags, Mapping) else {}
+    match outcomes.get(KEY):
+        case Scored(details=details) if details is not None:
+            classes, untold = details.get("classifications"), details.get("untold")
+            return Classified(
+                row.position,
+                drawn,
+                classes if isinstance(classes, Mapping) else {},
+                untold=untold if isinstance(untold, Mapping) else {},
+            )
+        case Ungraded(reason=why) | Failed(message=why):
+            return Classified(row.position, drawn, None, why)
+        case _:
+            return Classified(row.position, drawn, None, "it was not looked at")
+
+
+def _conformance(production: Production, classified: Sequence[Classified]) -> JsonObject:
+    blueprint = read_blueprint(str(production.params["content"]))
+    found = conformance(
+        blueprint, [one.tags for one in classified], [one.classes for one in classified]
+    )
+    return conformance_to_json(found)
+
+
+async def _seeds(store: Store, production: Production) -> tuple[list[SeedSample], str | None]:
+    """The seeds that samples are compared with, and what is to be said of them."""
+    try:
+        seeds = await seeds_of(store, production)
+    except WeighbridgeError as error:
+        return [], f"the samples were not compared with the seeds: {error.message}"
+    if len(seeds) == MOST_SEEDS:
+        return seeds, f"the samples were compared with the first {MOST_SEEDS:,} seeds"
+    return seeds, None
+
+
+async def _inspected(
+    store: Store, production: Production, seeds: Sequence[SeedSample], count: int
+) -> JsonObject:
+    form = form_of_production(production)
+    inspecting = await asyncio.to_thread(Inspecting, form, seeds, count)
+
+    def add(page: Sequence[AnswerRow]) -> None:
+        for row in page:
+            if row.answer is not None:
+                inspecting.add(sample_name(row.position), row.answer)
+
+    answers = stream_answers(store, production.workspace_id, production.run_id, details=False)
+    async for page in answers:
+        await asyncio.to_thread(add, page)
+    return await asyncio.to_thread(inspecting.finish)
+
+
+def _untold(classified: Sequence[Classified]) -> JsonObject:
+    """Property → in how many of the samples that were read it could not be told, and mostly why."""
+    reasons: dict[str, Counter[str]] = {}
+    for one in classified:
+        for name, why in one.untold.items():
+            reasons.setdefault(name, Counter())[why[:_LONGEST_REASON]] += 1
+    return {
+        name: {"samples": counts.total(), "why": counts.most_common(1)[0][0]}
+        for name, counts in reasons.items()
+    }
+
+
+def _counted(reasons: Counter[str | None]) -> JsonObject:
+    return {str(why)[:_LONGEST_REASON]: n for why, n in reasons.most_common(_MOST_REASONS)}

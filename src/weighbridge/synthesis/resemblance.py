@@ -1,0 +1,275 @@
+"""How alike samples are: to each other, and to the seeds that they were made after.
+
+Two texts are the same when their words are, whatever their case and punctuation; they are nearly
+the same from a similarity of `NEAR` on (the share of letters that they have in common in order:
+the normalised indel similarity of `rapidfuzz`, over the first `EXCERPT` letters). Who is compared
+with whom is chosen by the likeness of the texts as a whole (`generation.novelty`): each with the
+`_CANDIDATES` most like it of those before it, and of the seeds. So the time grows with the square
+of the number of samples, but only in multiplications of matrices, a block at a time, and memory
+with the number.
+
+How different samples are is told by the mean distance between any two of them, by the share of
+words and pairs of words that are new (distinct-1 and distinct-2 of Li et al. 2016, A
+diversity-promoting objective function for neural conversation models), and by their vocabulary.
+Such shares fall with the length of what is looked at: seeds and samples are compared by as many
+words of each.
+"""
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+from rapidfuzz import fuzz
+
+from weighbridge.core.json import Json, JsonObject
+from weighbridge.generation.novelty import Likenesses
+from weighbridge.generation.replies import form
+from weighbridge.statistics import proportion_interval
+
+NEAR = 0.9
+"""Similarity from which two texts are nearly the same."""
+EXCERPT = 1_500
+"""Letters of each text that are compared."""
+MOST_PAIRS = 20
+"""Pairs that are listed: the most alike."""
+MOST_WORDS = 2_000_000
+"""Words that are counted, of all samples together."""
+
+_CANDIDATES = 3
+_LIKELY = 0.8
+_LEVEL = 0.95
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What is kept of a text.
+
+    Attributes:
+        digest: equal for texts that are the same. form: the beginning of its words.
+    """
+
+    name: str
+    digest: bytes
+    form: str
+
+
+def excerpt(name: str, text: str) -> Excerpt:
+    """What is kept of a text."""
+    words = form(text) or " ".join(text.split())
+    return Excerpt(name, hashlib.sha256(words.encode("utf-8", "replace")).digest(), words[:EXCERPT])
+
+
+class WordCount:
+    """Counts words and pairs of words of texts.
+
+    Args:
+        texts: how many there will be; of each so many words are counted that all have their share.
+    """
+
+    def __init__(self, texts: int) -> None:
+        self._each = max(20, MOST_WORDS // max(1, texts))
+        self._ones = array("q")
+        self._twos = array("q")
+        self.total = 0
+
+    def add(self, text: str) -> None:
+        """Count those of one text."""
+        words = form(text).split()
+        self.total += len(words)
+        if len(self._ones) >= MOST_WORDS:
+            return
+        taken = words[: self._each]
+        self._ones.extend(map(_code, taken))
+        self._twos.extend(_code(f"{one} {two}") for one, two in pairwise(taken))
+
+    def distinct(self, of: int | None = None) -> JsonObject:
+        """Shares of words and of pairs that are new, and how many words there are.
+
+        Args:
+            of: only the first words; None: all that were counted.
+        """
+        ones, twos = _first(self._ones, of), _first(self._twos, of)
+        return {
+            "words": self.total,
+            "counted": len(ones),
+            "vocabulary": len(np.unique(ones)),
+            "distinct_1": _share(len(np.unique(ones)), len(ones)),
+            "distinct_2": _share(len(np.unique(twos)), len(twos)),
+        }
+
+    @property
+    def counted(self) -> int:
+        """How many words were counted."""
+        return len(self._ones)
+
+
+def resemblance(samples: Sequence[Excerpt], seeds: Sequence[Excerpt]) -> tuple[JsonObject, Json]:
+    """Duplicates, and how far samples are from each other on the average.
+
+    Returns:
+        `{among_samples, against_seeds, among_seeds, near, measure}`, and the mean distances
+        `{samples, seeds, measure}` (0 the same, 1 nothing in common; None: fewer than two).
+    """
+    whole = [*seeds, *samples]
+    found = _Pairs(whole, len(seeds))
+    if whole:
+        likenesses = Likenesses([it.form for it in whole])
+        for start, block in likenesses.blocks():
+            found.look(start, block)
+        measure = likenesses.measure
+    else:
+        measure = ""
+    n, m = len(samples), len(seeds)
+    twice = _repeats(samples)
+    known = {it.digest for it in seeds}
+    copied = sum(it.digest in known for it in samples)
+    duplicates: dict[str, Json] = {
+        "near": NEAR,
+        "measure": measure,
+        "among_samples": {
+            "samples": n,
+            "exact": _rate(twice, n),
+            "near": _rate(len(found.near_before), n),
+            "pairs": _listed(found.pairs, whole, "other"),
+        },
+        "against_seeds": {
+            "samples": n,
+            "seeds": m,
+            "exact": _rate(copied, n if m else 0),
+            "near": _rate(len(found.near_seed), n if m else 0),
+            "pairs": _listed(found.copies, whole, "seed"),
+        },
+        # What is usual among the seeds themselves says what such shares among samples mean.
+        "among_seeds": {
+            "seeds": m,
+            "exact": _rate(_repeats(seeds), m),
+            "near": _rate(len(found.near_among_seeds), m),
+        },
+    }
+    distances: dict[str, Json] = {
+        "samples": found.mean_distance(seeds=False),
+        "seeds": found.mean_distance(seeds=True),
+        "measure": measure,
+    }
+    return duplicates, distances
+
+
+class _Pairs:
+    """Goes through the table of all texts against all, seeds first.
+
+    Attributes:
+        near_before: samples that are nearly, but not quite, one before them.
+        near_seed: samples that are nearly, but not quite, a seed. near_among_seeds: likewise.
+        pairs, copies: (similarity, sample, other) of the most alike.
+    """
+
+    def __init__(self, whole: Sequence[Excerpt], seeds: int) -> None:
+        self._whole = whole
+        self._seeds = seeds
+        self._sums = [0.0, 0.0]
+        self.near_before: set[int] = set()
+        self.near_seed: set[int] = set()
+        self.near_among_seeds: set[int] = set()
+        self.pairs: list[tuple[float, int, int]] = []
+        self.copies: list[tuple[float, int, int]] = []
+
+    def look(self, start: int, block: NDArray[np.float32]) -> None:
+        """Go through some rows, the first of which has this number."""
+        m = self._seeds
+        rows = np.arange(start, start + len(block))
+        places = np.arange(block.shape[1])
+        alike = np.where(places < rows[:, None], block, -1.0).astype(np.float32, copy=False)
+        is_seed = rows < m
+        for kind, part in ((True, alike[is_seed, :m]), (False, alike[~is_seed, m:])):
+            self._sums[kind] += float(part.sum(where=part > -1, dtype=np.float64))
+        for row, other in _candidates(alike[~is_seed, m:]):
+            one = start + int(is_seed.sum()) + row
+            self._compare(one, m + other, self.near_before, self.pairs)
+        for row, other in _candidates(alike[:, :m]):
+            if is_seed[row]:
+                self._compare(start + row, other, self.near_among_seeds, [])
+            else:
+                self._compare(start + row, other, self.near_seed, self.copies)
+        for kept in (self.pairs, self.copies):
+            kept.sort(key=lambda it: (-it[0], it[1], it[2]))
+            del kept[MOST_PAIRS:]
+
+    def mean_distance(self, *, seeds: bool) -> float | None:
+        """Of any two seeds, or any two samples."""
+        count = self._seeds if seeds else len(self._whole) - self._seeds
+        pairs = count * (count - 1) // 2
+        if not pairs:
+            return None
+        return round(max(0.0, 1 - self._sums[seeds] / pairs), 4)
+
+    def _compare(
+        self, one: int, other: int, near: set[int], pairs: list[tuple[float, int, int]]
+    ) -> None:
+        first, second = self._whole[one], self._whole[other]
+        if first.digest == second.digest:
+            pairs.append((1.0, one, other))
+            return
+        alike = fuzz.ratio(first.form, second.form, score_cutoff=100 * NEAR) / 100
+        if alike >= NEAR:
+            near.add(one)
+            pairs.append((alike, one, other))
+
+
+def _candidates(block: NDArray[np.float32]) -> Iterable[tuple[int, int]]:
+    """Of each row the columns most like it that are likely enough, as (row, column)."""
+    if not block.shape[1]:
+        return
+    most = min(_CANDIDATES, block.shape[1])
+    columns = np.argpartition(-block, most - 1, axis=1)[:, :most]
+    values = np.take_along_axis(block, columns, axis=1)
+    for row, place in zip(*np.nonzero(values >= _LIKELY), strict=True):
+        yield int(row), int(columns[row, place])
+
+
+def _repeats(texts: Sequence[Excerpt]) -> int:
+    """Texts that are the same as one before them."""
+    return len(texts) - len({it.digest for it in texts})
+
+
+def _listed(
+    pairs: Sequence[tuple[float, int, int]], whole: Sequence[Excerpt], others: str
+) -> list[JsonObject]:
+    return [
+        {
+            "similarity": round(alike, 4),
+            "sample": whole[one].name,
+            others: whole[other].name,
+            "text": whole[one].form[:_SHOWN],
+        }
+        for alike, one, other in pairs
+    ]
+
+
+def _rate(count: int, n: int) -> JsonObject:
+    """A share with its interval, Wilson's."""
+    interval = proportion_interval(count, n, _LEVEL) if n else None
+    return {
+        "count": count,
+        "share": _share(count, n),
+        "low": None if interval is None else interval.low,
+        "high": None if interval is None else interval.high,
+        "level": _LEVEL,
+    }
+
+
+def _share(count: int, of: int) -> float | None:
+    return count / of if of else None
+
+
+def _first(codes: "array[int]", of: int | None) -> NDArray[np.int64]:
+    return np.frombuffer(codes, dtype=np.int64)[:of] if codes else np.zeros(0, dtype=np.int64)
+
+
+def _code(word: str) -> int:
+    return xxhash.xxh3_64_intdigest(word.encode("utf-8", "replace")) - (1 << 63)
