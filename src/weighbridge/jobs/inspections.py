@@ -33,6 +33,11 @@ KEY = "properties"
 """The key of the scorer."""
 
 _MOST_REASONS = 5
+_EMBEDDED = (
+    "The embedded judge has looked: it reads off columns, counts words and compares words with "
+    "values, and tells nothing where it is not sure. Name a judge model for what takes "
+    "understanding."
+)
 _LONGEST_REASON = 300
 
 
@@ -86,6 +91,7 @@ async def deliver_inspection(
     like = await _inspected(store, production, seeds, len(classified))
     told: dict[str, Json] = {
         **result,
+        "explanation": _by_whom(str(result["explanation"]), embedded=embedded),
         "judge": loaded.evaluation.judge,
         "judged_by_embedded": embedded,
         "unread": unread.total(),
@@ -146,6 +152,10 @@ def _conformance(production: Production, classified: Sequence[Classified]) -> Js
         blueprint, [one.tags for one in classified], [one.classes for one in classified]
     )
     return conformance_to_json(found)
+
+
+def _by_whom(explanation: str, *, embedded: bool) -> str:
+    return f"{explanation}\n{_EMBEDDED}" if embedded else explanation
 
 
 async def _seeds(store: Store, production: Production) -> tuple[list[SeedSample], str | None]:

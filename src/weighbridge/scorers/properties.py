@@ -128,7 +128,7 @@ class Properties:
         said = await classify(panel, self.model, self._asked, sample, self._manner)
         return _outcome(said, wanted)
 
-    def _wanted(self, case: Case) -> Mapping[str, str] | None | Ungraded:
+    def _wanted(self, case: Case) -> Mapping[str, str] | Ungraded | None:
         """Property → the value that is wanted; None: nobody says so."""
         if self.tags is None:
             return None

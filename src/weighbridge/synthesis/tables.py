@@ -86,9 +86,7 @@ class TableComparison:
     """
 
     def __init__(self, columns: Sequence[Column], rows: Sequence[JsonObject]) -> None:
-        self._columns = [
-            _Compared(it.name, _kind(it, rows)) for it in list(columns)[:MOST_COLUMNS]
-        ]
+        self._columns = [_Compared(it.name, _kind(it, rows)) for it in list(columns)[:MOST_COLUMNS]]
         self._left_out = max(0, len(columns) - MOST_COLUMNS)
         for row in rows:
             for column in self._columns:
@@ -114,9 +112,7 @@ class TableComparison:
         for one, adjusted in zip(tested, holm([it["p_value"] for it in tested]), strict=True):
             one["adjusted"] = adjusted
         able = [it for it in compared if it.kind != "length"][:MOST_IN_PAIRS]
-        pairs = [
-            found for one, other in combinations(able, 2) if (found := _of_pair(one, other))
-        ]
+        pairs = [found for one, other in combinations(able, 2) if (found := _of_pair(one, other))]
         pairs.sort(key=lambda it: -it["distance"])
         return {
             "seeds": self._rows[0],

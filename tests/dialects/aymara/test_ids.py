@@ -24,10 +24,8 @@ def test_an_id_comes_back_as_it_was(kind: ids.Kind) -> None:
 
 @given(st.text(max_size=60))
 def test_what_is_no_id_is_not_found(text: str) -> None:
-    try:
-        ids.read(ids.SUITE, text)
-    except NotFound as error:
-        assert "there is no eval" in error.message
+    with pytest.raises(NotFound, match="there is no eval"):
+        ids.read(ids.SUITE, f"?{text}")
 
 
 def test_messages_name_things_as_the_vendor_does() -> None:

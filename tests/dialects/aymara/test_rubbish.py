@@ -87,8 +87,10 @@ async def test_no_body_fails(client: httpx2.AsyncClient) -> None:
 
 
 async def test_no_query_fails(client: httpx2.AsyncClient) -> None:
-    queries = ["limit=0", "limit=x", "offset=-1", "limit=99999999999", "workspace_uuid=%00",
-               "eval_uuid=%ff", "offset=9e9", "file_type=x", "eval_type_slug=", "is_sandbox=x"]  # fmt: skip
+    queries = [
+        *("limit=0", "limit=x", "offset=-1", "limit=99999999999", "workspace_uuid=%00"),
+        *("eval_uuid=%ff", "offset=9e9", "file_type=x", "eval_type_slug=", "is_sandbox=x"),
+    ]
     for method, path in routes():
         if method == "GET" and "{" not in path:
             for query in queries:

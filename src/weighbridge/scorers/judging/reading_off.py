@@ -16,8 +16,8 @@ _BETWEEN = re.compile(rf"({_NUMBER})\s*(?:-|–|to|\.\.)\s*(under\s+)?({_NUMBER}
 _LIMIT = re.compile(rf"(<=?|>=?|≤|≥|under|below|over|above|at least|at most)\s*({_NUMBER})")
 _PLUS = re.compile(rf"({_NUMBER})\s*\+")
 _COUNTED = re.compile(
-    rf"(?:[\w ]*\()?\s*(?P<range>{_NUMBER}(?:\s*(?:-|–|to)\s*{_NUMBER}|\s*\+)?|(?:[<>]=?|under|over)"
-    rf"\s*{_NUMBER})\s+(?P<unit>words|characters|lines)\s*\)?"
+    rf"(?:[\w ]*\()?\s*(?P<range>{_NUMBER}(?:\s*(?:-|–|to)\s*{_NUMBER}|\s*\+)?"
+    rf"|(?:[<>]=?|under|over)\s*{_NUMBER})\s+(?P<unit>words|characters|lines)\s*\)?"
 )
 _DOWN = {"<", "<=", "≤", "under", "below", "at most"}
 _CLOSED = {"<=", "≤", "at most", ">=", "≥", "at least"}
