@@ -73,8 +73,8 @@ def replies(outline: Outline) -> dict[int, str | None]:
     return found
 
 
-sizes = st.tuples(st.integers(1, MOST_PROMPTS), st.integers(1, MOST_PROMPTS)).filter(
-    lambda both: both[0] * both[1] <= MOST_PROMPTS
+sizes = st.integers(1, MOST_PROMPTS).flatmap(
+    lambda behaviors: st.tuples(st.just(behaviors), st.integers(1, MOST_PROMPTS // behaviors))
 )
 texts = st.text(min_size=1, max_size=60)
 

@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.outcome import Failed, Outcome, Scored, Ungraded
@@ -113,7 +114,7 @@ async def stream_classified(
     Args:
         run_id: of the inspection. dataset: the places of the samples.
     """
-    rows: list[JsonObject] = []
+    rows: Sequence[JsonObject] = ()
     segment = -1
     async for page in stream_scores(store, workspace_id, run_id):
         found = []
@@ -133,13 +134,9 @@ def _classified(row: ScoresRow, outcomes: Mapping[str, Outcome], slot: JsonObjec
     drawn = {name: str(value) for name, value in tags.items()} if isinstance(tags, Mapping) else {}
     match outcomes.get(KEY):
         case Scored(details=details) if details is not None:
-            classes, untold = details.get("classifications"), details.get("untold")
-            return Classified(
-                row.position,
-                drawn,
-                classes if isinstance(classes, Mapping) else {},
-                untold=untold if isinstance(untold, Mapping) else {},
-            )
+            said: Any = details
+            classes, untold = said["classifications"], said.get("untold", {})
+            return Classified(row.position, drawn, classes, untold=untold)
         case Ungraded(reason=why) | Failed(message=why):
             return Classified(row.position, drawn, None, why)
         case _:
@@ -198,5 +195,5 @@ def _untold(classified: Sequence[Classified]) -> JsonObject:
     }
 
 
-def _counted(reasons: Counter[str | None]) -> JsonObject:
-    return {str(why)[:_LONGEST_REASON]: n for why, n in reasons.most_common(_MOST_REASONS)}
+def _counted(reasons: Counter[str]) -> JsonObject:
+    return {why[:_LONGEST_REASON]: n for why, n in reasons.most_common(_MOST_REASONS)}

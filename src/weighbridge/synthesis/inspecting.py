@@ -32,7 +32,8 @@ class Inspecting:
         self._form = form
         rows = [seed.row for seed in seeds if seed.row is not None]
         self._table = TableComparison(form.columns, rows) if form.is_table and rows else None
-        self._keys = self._table.keys if self._table is not None else frozenset()
+        keys = self._table.keys if self._table is not None else frozenset()
+        self._keys = keys if len(keys) < len(form.columns) else frozenset()
         self._samples: list[Excerpt] = []
         self._words = WordCount(count)
         self._seed_words = WordCount(len(seeds))

@@ -75,7 +75,8 @@ def evaluation(view: InspectionView, classified: Sequence[Classified] = ()) -> d
     Args:
         classified: what was seen in each sample; none before it has succeeded.
     """
-    inspection, run, result = view.inspection, view.run, view.result
+    inspection, run = view.inspection, view.run
+    result: Mapping[str, Any] | None = view.result
     state = _status(run)
     return {
         **summary(view),
