@@ -1,16 +1,16 @@
 """Which work a run has."""
 
-from dataclasses import replace
-from typing import cast
+import pytest
 
 from support.producing import Kitchen
 from support.running import Bench
+from weighbridge.core.case import Case
+from weighbridge.core.outcome import Answer, Given, Record
 from weighbridge.jobs.case_work import CaseWork
-from weighbridge.jobs.execution import Execution
-from weighbridge.jobs.loading import LoadedRun
+from weighbridge.jobs.foreground import run_in_foreground
 from weighbridge.jobs.sample_work import SampleWork
 from weighbridge.jobs.work import work_for
-from weighbridge.store.engine import Store
+from weighbridge.store.outcomes import stream_outcomes
 
 
 async def test_most_runs_ask_once_and_score(bench: Bench) -> None:
@@ -35,9 +35,18 @@ async def test_metadata_of_somebodys_own_makes_no_samples(bench: Bench) -> None:
     assert type(work_for(loaded, bench.store)) is CaseWork
 
 
-async def test_an_execution_does_what_its_work_does(bench: Bench) -> None:
-    run_id = await bench.queue(1)
-    loaded = await bench.load(run_id)
-    execution = Execution(loaded, bench.store)
-    assert type(execution._work) is type(work_for(loaded, cast("Store", bench.store)))
-    assert isinstance(replace(loaded), LoadedRun)
+async def test_an_execution_does_its_cases_by_the_work_of_the_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Own:
+        async def do(self, case: Case, epoch: int, given: Given) -> Record:
+            assert given.answer is None
+            return Record(case.position, case.id, epoch, Answer(f"own {case.id}"), {})
+
+    monkeypatch.setattr("weighbridge.jobs.execution.work_for", lambda *_: Own())
+    run_id = await bench.queue(3)
+    await run_in_foreground(bench.store, await bench.load(run_id))
+    workspace = bench.caller.workspace_id
+    records = [it async for it in stream_outcomes(bench.store, workspace, run_id)]
+    assert [it.answer.text for it in records if it.answer] == ["own c0", "own c1", "own c2"]
+    assert bench.model.asked == []

@@ -114,7 +114,7 @@ async def main():
     file = await ask("seed_datasets.files.download", table.files[0].id, dataset_id=table.id)
     check(table=[table.dataset_type, table.sample_count] == ["SINGLE_FILE", 40],
           packed=[packed.dataset_type, packed.folder_count] == ["MULTI_FOLDER", 2],
-          kept=kept == table, bytes=httpx.get(file.download_url).text == rows,
+          kept=kept.to_dict() == table.to_dict(), bytes=httpx.get(file.download_url).text == rows,
           named=[file.filename, file.content_type] == ["people.csv", "text/csv"],
           sets=[it.id for it in await ask("seed_datasets.list")][:2] == [packed.id, table.id])
 
@@ -163,7 +163,7 @@ async def main():
     verdict = await ask("judges.evaluations.create", judge.id, input="Where?", output="Here.")
     again = await ask("judges.evaluations.retrieve", verdict.id, judge_id=judge.id)
     judged = await ask("judges.evaluations.list", judge.id)
-    check(judge=same == judge, name=judge.name == f"Replies {MINE}",
+    check(judge=same.to_dict() == judge.to_dict(), name=judge.name == f"Replies {MINE}",
           verdict=[verdict.status, verdict.verdict.overall_score] == ["succeeded", 0.75],
           rendered="Here." in again.rendered_text, judged=[judged.count, judged.results[0].id]
               == [1, verdict.id])
@@ -178,7 +178,8 @@ async def main():
     prompts = results.behavior_to_enhanced_queries
     check(target=target.name == f"clinic_{MINE}".lower().replace("asyncd", "async_d"),
           renamed=renamed.app_description == "Books rooms",
-          kept_target=await ask("red_team_specs.retrieve", target.id) == renamed,
+          kept_target=(await ask("red_team_specs.retrieve", target.id)).to_dict()
+              == renamed.to_dict(),
           targets=(await ask("red_team_specs.list"))[0].id == target.id,
           attacks=[attacks.status, attacks.api_model_name] == ["SUCCEEDED", "openai/gpt-oss-120b"],
           prompts=[len(it) for it in prompts.values()] == [3, 3],

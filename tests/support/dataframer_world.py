@@ -115,6 +115,10 @@ def _writer() -> list[dict[str, Any]]:
         {"match": rf"(?s)<sample-.*{_SHOWN}.*Say which value", "reply": classified},
         {"contains": "Plan this sample", "reply": json.dumps(plan)},
         {"contains": "Write part 2 of 2", "reply": "Yours, Ann."},
+        {
+            "match": rf"(?s){_VALUES}{numbered}.*a folder with the files",
+            "reply": '{"mail.txt": "' + _LETTER + '", "note.txt": "Read letter {n}."}',
+        },
         {"contains": "what you found", "reply": '{"problems": [], "revised": null}'},
         {"match": rf"(?s){_VALUES}{numbered}", "reply": _LETTER},
         {
@@ -138,7 +142,7 @@ def _writer() -> list[dict[str, Any]]:
 
 
 def _judge() -> list[dict[str, Any]]:
-    read = '{"reason": "It says so.", "sentiment": "{mood}", "urgency": "{pace}"}'
+    read = '{"reason": "It says so.", "p1": "{mood}", "p2": "{pace}"}'
     misread = read.replace("{mood}", "other")
     return [
         {"match": rf"(?s)<answer-.*Letter {MISREAD}: {_SHOWN}", "reply": misread},
