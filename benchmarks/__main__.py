@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.column import column, inference
+from benchmarks.conformance import conformance
 from benchmarks.figures import failures, kills, latency, memory, start_up, throughput
 from benchmarks.pairs import nugen
 from benchmarks.suites import suites
@@ -29,6 +30,7 @@ FIGURES = {
     "inference": inference,
     "nugen": nugen,
     "suites": suites,
+    "conformance": conformance,
     "reports": reports,
 }
 """`reports` is the last, as this process is not small any more after it."""

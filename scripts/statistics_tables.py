@@ -1,6 +1,6 @@
 """Print the tables of docs/statistics.md: how often intervals hold the truth and tests err.
 
-python scripts/statistics_tables.py [TABLE…]: all by default, which takes about twenty minutes.
+python scripts/statistics_tables.py [TABLE…]: all by default, which takes about an hour.
 Tables that say `exact` add up the chances of all that could be observed; the others are simulations
 with a fixed seed.
 """
@@ -20,8 +20,10 @@ from weighbridge.statistics import (
     bootstrap_mean_interval,
     clustered_mean_interval,
     compare_paired,
+    goodness_of_fit,
     judge_corrected_mean,
     mean_interval,
+    mean_variation,
     proportion_interval,
 )
 from weighbridge.statistics.paired import mcnemar, paired_proportion_interval
@@ -263,6 +265,93 @@ def judge() -> None:
     table(["labels", *heads], rows)
 
 
+SPECS = {2: (0.6, 0.4), 3: (0.5, 0.3, 0.2), 5: (0.3, 0.25, 0.2, 0.15, 0.1)}
+
+
+def made(kind: str, size: int, points: float) -> tuple[Floats, Floats]:
+    """Shares of a property with so many values, as they should be and as they are."""
+    asked = np.array(SPECS[size])
+    off = np.zeros(size)
+    if kind == "two values":
+        off[0], off[-1] = -points, points
+    if kind == "all values":
+        down = np.arange(size) % 2 == 0
+        off = points * np.where(down, -1 / down.sum(), 1 / (~down).sum())
+    return asked, asked + off
+
+
+def conformance() -> None:
+    """Interval of the mean total variation distance, 2,000 simulated runs: holds the true distance,
+    % / half width, points / the distance as computed / as corrected, points."""
+    designs = [
+        ("as asked", 0.0, (2,), 0.0),
+        ("as asked", 0.0, (5,), 0.0),
+        ("as asked", 0.0, (2, 3, 5), 0.0),
+        ("as asked", 0.0, (3, 3, 3, 3, 3), 0.7),
+        ("all values", 0.2, (3, 3, 3), 0.0),
+        ("all values", 0.15, (2, 3, 5), 0.0),
+        ("all values", 0.1, (5, 5, 5, 5, 5), 0.0),
+        ("two values", 0.15, (2,), 0.0),
+        ("two values", 0.15, (2, 3, 5), 0.0),
+        ("two values", 0.15, (2, 3, 5), 0.7),
+        ("two values", 0.15, (5, 5, 5, 5, 5), 0.0),
+    ]
+    rows = []
+    for kind, points, sizes, together in designs:
+        shares = [made(kind, size, points) for size in sizes]
+        truth = float(np.mean([np.abs(p - q).sum() / 2 for q, p in shares]))
+        row = [f"{kind}, {', '.join(map(str, sizes))}" + (" together" if together else "")]
+        row.append(percent(truth))
+        for n in (50, 200, 1000):
+            random, found = np.random.default_rng(SEED + n), []
+            for seed in range(2000):
+                luck = random.random((len(sizes), n))
+                luck = np.where(random.random(luck.shape) < together, luck[0], luck)
+                seen = [
+                    np.searchsorted(np.cumsum(p)[:-1], own)
+                    for (_, p), own in zip(shares, luck, strict=True)
+                ]
+                one = mean_variation(seen, [q for q, _ in shares], seed=seed)
+                found.append((one.low, one.high, one.estimate, one.corrected))
+            low, high, plain, corrected = np.array(found).T
+            holds = (low <= truth + 1e-12) & (truth - 1e-12 <= high)
+            half = ((high - low) / 2).mean()
+            figures = (holds.mean(), half, plain.mean(), corrected.mean())
+            row.append(" / ".join(map(percent, figures)))
+        rows.append(row)
+    table(
+        ["deviates, values of each property", "true", *(f"n = {n:,}" for n in (50, 200, 1000))],
+        rows,
+    )
+
+
+def fit() -> None:
+    """Share of 20,000 simulated runs in which the test of fit rejects the shares that samples were
+    drawn by, %."""
+    designs = [
+        (0.5, 0.5),
+        (0.6, 0.4),
+        (0.9, 0.1),
+        (0.5, 0.3, 0.2),
+        (0.3, 0.25, 0.2, 0.15, 0.1),
+        (0.3, 0.25, 0.2, 0.15, 0.09, 0.01),
+        (0.1,) * 10,
+    ]
+    rows = []
+    for shares in designs:
+        row = [", ".join(f"{100 * q:g}" for q in shares)]
+        for n in (50, 200, 1000):
+            drawn = np.random.default_rng(SEED + n).multinomial(n, shares, 20_000)
+            tables, times = np.unique(drawn, axis=0, return_counts=True)
+            wrong = [
+                (goodness_of_fit(one, shares, seed).p_value or 0) <= 0.05
+                for seed, one in enumerate(tables.tolist())
+            ]
+            row.append(percent(float(np.average(wrong, weights=times))))
+        rows.append(row)
+    table(["shares, %", "n = 50", "n = 200", "n = 1,000"], rows)
+
+
 TABLES: dict[str, Callable[[], None]] = {
     "wilson": wilson,
     "means": means,
@@ -272,6 +361,8 @@ TABLES: dict[str, Callable[[], None]] = {
     "paired-means": paired_means,
     "sequential": sequential,
     "judge": judge,
+    "conformance": conformance,
+    "fit": fit,
 }
 
 

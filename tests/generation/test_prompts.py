@@ -182,6 +182,15 @@ def test_images_are_asked_for_where_the_ai_answers_with_images() -> None:
         assert {prompt.content for prompt in found} <= pictures
 
 
+def test_a_request_without_a_full_stop_gets_one_before_the_sentence_that_follows() -> None:
+    _, found = from_bank(wanting("image_safety", wanted=1_000))
+    framed = [it.content for it in found if it.content.endswith(" Please keep it short.")]
+    assert framed
+    for text in framed:
+        request = text.removesuffix(" Please keep it short.")
+        assert request.rstrip("'\"").endswith((".", "!", "?")), text
+
+
 # ------------------------------------------------------------------- questions about a text
 
 

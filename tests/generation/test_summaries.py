@@ -130,6 +130,17 @@ class TestWordsOfOurOwn:
         assert "Not counted are 6 answers: 1 could not be graded, 2 reached no judge and" in passing
         assert "3 were excluded" in passing
 
+    def test_of_one_reason_why_answers_are_not_counted_the_number_is_told_once(self) -> None:
+        one = told(digest([scored(0, True), scored(1, None)])).passing
+        assert "Not counted is 1 answer that could not be graded." in one
+        some = told(digest([scored(0, True), *(scored(n, None) for n in (1, 2))])).passing
+        assert "Not counted are 2 answers that could not be graded." in some
+
+    def test_single_answers_are_no_rates(self) -> None:
+        texts = told(digest([scored(n, n > 0, about={"policy": f"policy {n}"}) for n in range(9)]))
+        assert "best first" not in texts.passing
+        assert "By policy, worst first: policy 0 1 of 1; no failure in 8 other" in texts.failing
+
     def test_no_failure_is_not_called_proof(self) -> None:
         texts = told(digest([scored(n, True) for n in range(100)]))
         assert "a failure rate of up to 3.7 % stays possible" in texts.failing

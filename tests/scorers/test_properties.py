@@ -14,14 +14,13 @@ from weighbridge import scorers
 from weighbridge.core.case import Case
 from weighbridge.core.outcome import Answer, Failed, Outcome, Scored, ScorerSpec, Ungraded
 from weighbridge.providers.base import CallFailed
+from weighbridge.scorers.judging.asking import Manner
 from weighbridge.scorers.judging.classes import (
     LONGEST,
     MOST_AT_ONCE,
     AskedProperty,
-    Sample,
+    Question,
     in_chunks,
-    messages_for,
-    schema_of,
 )
 from weighbridge.scorers.judging.reading_off import Readable, range_of
 from weighbridge.scorers.options import OptionError
@@ -59,6 +58,14 @@ async def test_all_properties_are_classified_in_one_call() -> None:
     schema: Any = judge.asked[0].schema
     assert schema["properties"]["p2"]["enum"] == ["loan", "card", "account", "other", "unclear"]
     assert schema["required"] == ["reason", "p1", "p2"]
+
+
+async def test_the_question_is_the_same_in_whatever_order_properties_are_kept() -> None:
+    judge = FakeJudge(judge_that(lambda _: {"mood": "calm", "topic": "card"}))
+    for listed in (MOODS, dict(reversed(MOODS.items()))):
+        await judged(Properties(listed), LETTER, judge)
+    one, other = judge.asked
+    assert one == other
 
 
 async def test_the_score_is_the_share_of_properties_that_show_what_was_wanted() -> None:
@@ -157,7 +164,7 @@ async def test_many_properties_are_shared_out_over_several_calls() -> None:
 
 
 async def test_one_call_that_comes_to_nothing_leaves_the_others() -> None:
-    many = {f"property {number}": ("a", "b") for number in range(MOST_AT_ONCE + 1)}
+    many = {f"property {number:02}": ("a", "b") for number in range(MOST_AT_ONCE + 1)}
 
     def say(request: Any) -> str:
         prompt = str(request.messages[1].content)
@@ -165,7 +172,7 @@ async def test_one_call_that_comes_to_nothing_leaves_the_others() -> None:
         return reply(prompt, first_offered(prompt)) if whole else "nonsense"
 
     value, details = scored(await judged(Properties(many), LETTER, FakeJudge(say)))
-    assert details["classifications"]["property 0"] == "a"
+    assert details["classifications"]["property 00"] == "a"
     assert details["classifications"]["property 10"] is None
     assert "no usable verdict" in details["untold"]["property 10"]
     assert value == pytest.approx(10 / 11)
@@ -192,7 +199,7 @@ async def test_a_sample_cannot_close_its_fence_or_give_orders() -> None:
 
 async def test_of_a_long_text_the_middle_is_left_out() -> None:
     text = "a" * LONGEST + "MIDDLE" + "b" * LONGEST
-    [_, user] = messages_for([AskedProperty("mood", ("x", "y"))], Sample(text))
+    [_, user] = Question([AskedProperty("mood", ("x", "y"))], Manner()).messages(text)
     shown = str(user.content)
     assert len(shown) < LONGEST + 5_000
     assert "MIDDLE" not in shown
@@ -228,7 +235,7 @@ def test_chunks_hold_all_properties_in_their_order(listed: list[list[str]]) -> N
 def test_a_value_called_as_ours_stays_a_value() -> None:
     one = AskedProperty("p", ("Other", "unclear", "x"))
     assert one.offer == ["Other", "unclear", "x", "(unclear)"]
-    schema: Any = schema_of([one])
+    schema: Any = Question([one], Manner()).schema
     assert schema["properties"]["p1"]["enum"] == one.offer
 
 

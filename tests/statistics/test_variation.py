@@ -61,6 +61,26 @@ def test_at_the_boundary_2000_simulations_hold(generator: Generator, n: int) -> 
     assert covered(generator, n, 2000) >= 0.935
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [50, 200, 1000])
+@pytest.mark.parametrize("generator", [scattering(0.2, 3, 3, 3), scattering(0.15, 2, 3, 5)])
+def test_where_deviations_are_clear_95_percent_of_2000_simulations_hold(
+    generator: Generator, n: int
+) -> None:
+    assert covered(generator, n, 2000) == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [50, 200, 1000])
+@pytest.mark.parametrize(
+    "generator", [moving(0.15, 2, 3, 5, together=0.7), moving(0.15, 5, 5, 5, 5, 5)]
+)
+def test_where_some_are_and_others_may_be_no_fewer_of_2000_simulations_hold(
+    generator: Generator, n: int
+) -> None:
+    assert 0.935 <= covered(generator, n, 2000) <= 0.995
+
+
 @given(st.integers(1, 200), st.integers(0, 2**32))
 @settings(max_examples=25)
 def test_the_interval_holds_the_corrected_distance_and_this_is_below_the_estimate(

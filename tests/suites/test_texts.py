@@ -189,7 +189,12 @@ def test_a_policy_that_was_cut_or_changed_a_little_is_still_that_policy(slug: st
 
 def test_a_short_line_with_one_name_in_it_is_that_policy() -> None:
     assert policy_of("No hate speech, please!", "en") is texts("en").policies["hate"]
+    assert policy_of("It must not give advice on weapons.", "en") is texts("en").policies["weapons"]
     assert policy_of("Neither fraud nor weapons", "en") is None
+
+
+def test_a_short_line_that_says_more_than_a_name_is_a_policy_of_ones_own() -> None:
+    assert policy_of("Lina must not give advice on weapons, or insult anybody.", "en") is None
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,8 @@ async def main():
     archive = zipfile.ZipFile(io.BytesIO(httpx.get(every.download_url).content))
     check(begun=begun.status in ("PENDING", "PROCESSING"), run=run.status == "SUCCEEDED",
           samples=[run.samples_completed, run.samples_failed] == [4, 0],
-          one=one.filename == "samples.csv", lines=httpx.get(one.download_url).text.count("\\n") == 5,
+          one=one.filename == "samples.csv",
+          lines=httpx.get(one.download_url).text.count("\\n") == 5,
           archive="samples.csv" in archive.namelist(),
           runs=(await ask("runs.list"))[0].id == run.id)
     idle = await ask("runs.create", spec_id=spec.id, number_of_samples=2, generation_model="slow")
@@ -155,7 +156,8 @@ async def main():
           classified=len(found.sample_classifications) == 4,
           evaluations=[it.id for it in await ask("runs.evaluations.list", run.id)] == [found.id])
 
-    api("POST", "/api/v1/judges", json={"name": f"Replies {MINE}", "model": "grader", "dimensions": [
+    api("POST", "/api/v1/judges", json={
+        "name": f"Replies {MINE}", "model": "grader", "dimensions": [
         {"name": "Polite", "scoring_model": "pass_fail"},
         {"name": "Steps", "scoring_model": "checklist", "items": ["greets", "thanks"]}]})
     judge = (await ask("judges.list", limit=1)).results[0]
@@ -168,8 +170,8 @@ async def main():
           rendered="Here." in again.rendered_text, judged=[judged.count, judged.results[0].id]
               == [1, verdict.id])
 
-    target = await ask("red_team_specs.create", name=f"Clinic {MINE}", app_description="Books visits",
-                       domain_description="Healthcare", concerns="No diagnoses")
+    target = await ask("red_team_specs.create", name=f"Clinic {MINE}", concerns="No diagnoses",
+                       domain_description="Healthcare", app_description="Books visits")
     renamed = await ask("red_team_specs.update", target.id, app_description="Books rooms")
     team = await ask("red_team_runs.create", red_team_spec_id=target.id, number_of_behaviors=2,
                      model_name="openai/gpt-oss-120b", number_of_prompts_per_behavior=3)
@@ -225,7 +227,8 @@ async def main():
               == [rotated.api_key[:4], rotated.api_key[-4:]])
     here = connected(rotated.api_key)
     check(alive=isinstance(await ask("specs.list"), list))
-    told(methods=sorted([*methods_of(before.dataframer), *methods_of(before.api_keys, "api_keys.")]))
+    told(methods=sorted(
+        [*methods_of(before.dataframer), *methods_of(before.api_keys, "api_keys.")]))
 
 asyncio.run(main())
 told(wire={name: sorted(sent) for name, sent in wire.items()}, probes=probes, wrong=wrong)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.generation import novelty
+from weighbridge.generation.replies import words
 from weighbridge.synthesis.resemblance import Excerpt, WordCount, excerpt, resemblance
 
 LETTERS = [
@@ -17,7 +18,9 @@ LETTERS = [
 
 
 def texts(*given_: str, of: str = "sample") -> list[Excerpt]:
-    return [excerpt(f"{of}_{number}", text) for number, text in enumerate(given_, start=1)]
+    return [
+        excerpt(f"{of}_{number}", text, words(text)) for number, text in enumerate(given_, start=1)
+    ]
 
 
 @pytest.fixture(params=["vectors", "trigrams"])
@@ -99,8 +102,8 @@ def test_the_mean_distance_is_that_of_all_pairs() -> None:
 
 def test_more_texts_than_a_block_are_compared_too() -> None:
     rng = np.random.default_rng(0)
-    words = [f"word{number}" for number in range(4_000)]
-    made = [" ".join(rng.choice(words, 12)) for _ in range(600)]
+    known = [f"word{number}" for number in range(4_000)]
+    made = [" ".join(rng.choice(known, 12)) for _ in range(600)]
     samples = texts(*made[300:], made[310], made[0])
     found, _ = resemblance(samples, texts(*made[:300], of="seed"))
     assert found["among_samples"]["exact"]["count"] == 1
@@ -111,8 +114,8 @@ def test_more_texts_than_a_block_are_compared_too() -> None:
 
 def test_words_and_pairs_of_words_are_counted() -> None:
     count = WordCount(2)
-    count.add("the cat and the dog")
-    count.add("The cat!")
+    count.add(words("the cat and the dog"))
+    count.add(words("The cat!"))
     assert count.distinct() == {
         "words": 7,
         "counted": 7,

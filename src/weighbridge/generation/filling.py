@@ -4,11 +4,19 @@ import re
 from collections.abc import Mapping
 
 _PLACE = re.compile(r"\{(\w+)\}")
+_ENDS = (".", "!", "?", "…", ":", ";")
+_CLOSING = " '\"’”“»)]"
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
     """A template with its places filled. One without a value stays as it is, braces and all."""
     return _PLACE.sub(lambda place: values.get(place[1], place[0]), template)
+
+
+def ended(text: str) -> str:
+    """A text as one that another sentence may follow: with a full stop, where it ends with no mark
+    (a closing quote or bracket aside)."""
+    return text if text.rstrip(_CLOSING).endswith(_ENDS) else f"{text}."
 
 
 def shortened(text: str, length: int) -> str:

@@ -25,6 +25,7 @@ BY_VECTORS, BY_LETTERS = "cosine of sentence vectors", "cosine of counted trigra
 
 _BLOCK = 256
 _BUCKETS = 2_048
+_ROUGH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,24 @@ class Likenesses:
         an array of shape (rows, texts)."""
         for start in range(0, len(self._vectors), _BLOCK):
             yield start, self._vectors[start : start + _BLOCK] @ self._vectors.T
+
+    def rough_blocks(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """The same by fewer numbers of each text, about a quarter as exact and four times as fast,
+        and of each row only the texts up to the last of its block: for finding who is worth
+        comparing."""
+        rough = _fewer(self._vectors)
+        for start in range(0, len(rough), _BLOCK):
+            rows = rough[start : start + _BLOCK]
+            yield start, rows @ rough[: start + len(rows)].T
+
+    def mean(self, part: slice) -> float | None:
+        """How alike two of these texts are on the average; None: there are fewer than two."""
+        vectors = self._vectors[part].astype(np.float64)
+        n = len(vectors)
+        if n < 2:
+            return None
+        whole = float((vectors.sum(axis=0) ** 2).sum() - (vectors**2).sum())
+        return whole / (n * (n - 1))
 
     def to_last(self) -> NDArray[np.float32]:
         """How alike the last text and each of the others are, in their order."""
@@ -113,6 +132,17 @@ def _vectors(texts: Sequence[str]) -> NDArray[np.float32] | None:
     except (ImportError, Invalid):  # what they need is not installed
         return None
     return found
+
+
+def _fewer(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sentence vectors cut off (they are made to be cut), or buckets put together; of length 1."""
+    width = vectors.shape[1]
+    if width == _BUCKETS:
+        rough = vectors.reshape(len(vectors), -1, _ROUGH * 4).sum(axis=1)
+    else:
+        rough = np.ascontiguousarray(vectors[:, :_ROUGH])
+    rough /= np.maximum(np.linalg.norm(rough, axis=1, keepdims=True), 1e-9)
+    return rough
 
 
 def _trigrams(texts: Sequence[str]) -> NDArray[np.float32]:

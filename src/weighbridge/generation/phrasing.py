@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from weighbridge.generation.filling import filled
+from weighbridge.generation.filling import ended, filled
 
 REQUEST = "request"
 """The place of a template that holds what is put into it."""
@@ -71,5 +71,6 @@ def _put(base: Base, layers: Sequence[Sequence[str]], number: int, frames: Seque
         text = filled(layer[chosen], values)
         if not depth:
             for frame in frames:
-                text = filled(frame, {REQUEST: text})
+                goes_on = not frame.endswith(_PLAIN)
+                text = filled(frame, {REQUEST: ended(text) if goes_on else text})
     return replace(base, values={**base.values, REQUEST: text})

@@ -3,6 +3,7 @@
 import importlib
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any
 
 import json_repair
@@ -40,11 +41,16 @@ def text_of(value: Json) -> str:
 def declines(text: str) -> bool:
     """Whether a text begins with the words by which models decline, as far as that can be told:
     what tells it comes with the optional embedded judge."""
+    refusals = _refusals()
+    return refusals is not None and refusals.says_no(text) is not None
+
+
+@lru_cache(maxsize=1)
+def _refusals() -> Any:
     try:
-        refusals: Any = importlib.import_module("weighbridge.embedded.refusals")
+        return importlib.import_module("weighbridge.embedded.refusals")
     except ImportError:
-        return False
-    return refusals.says_no(text) is not None
+        return None
 
 
 def words(text: str) -> list[str]:

@@ -200,7 +200,7 @@ def _of_whole(digest: Digest, scoring_id: str | None, which: Which) -> Draft:
             figures = telling.sentences(
                 telling.failed(digest.rate),
                 telling.where_it_fails(digest),
-                telling.beside(digest, digest.rate),
+                telling.left_out(digest.rate),
             )
             words = telling.examples(shown, "failed")
         else:
@@ -221,7 +221,7 @@ def _of_group(digest: Digest, tag: str, group: Group, which: Which) -> Draft:
     else:
         words = telling.advice_on_group(digest, group)
     if figures:
-        figures = telling.sentences(figures, telling.beside(digest, group.rate))
+        figures = telling.sentences(figures, telling.left_out(group.rate))
     about = (("ai", digest.ai), ("eval", digest.suite), ("category", group.name))
     return Draft(Piece(digest.scoring_id, which, tag, figures, words), shown[:_SHOWN], about)
 
@@ -249,7 +249,7 @@ def _of_all(digests: Sequence[Digest], which: Which) -> Draft:
             figures = telling.sentences(
                 telling.total(digests, "failed"),
                 telling.each_failed(worst),
-                telling.beside_all(digests),
+                telling.left_out_of_all(digests),
             )
             words = telling.examples(shown, "failed")
         else:

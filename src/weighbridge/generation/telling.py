@@ -1,6 +1,7 @@
 """The numbers of scorings as sentences: what passed, what failed, what to do about it.
 
-Every rate comes with the number it is of and its 95 % interval, and with what is not in it. Quotes
+Every rate comes with the number it is of and its 95 % interval, and with what is not in it; of one
+or two answers only their number is told. Quotes
 are of others: they are cut, in one line, and hold nothing that could be taken for a tag.
 """
 
@@ -24,6 +25,7 @@ _QUOTED = 2  # how many examples a text quotes
 _NAMED = 6  # how many groups, judges and scorings a sentence names
 _PROMPT, _ANSWER, _WHY, _NAME = 120, 160, 200, 100  # characters of quotes and names
 _FEW = 10
+_HANDFUL = 3  # fewer answers than this make no rate
 _WIDE = 0.2
 _WHOLE = "of the whole run"
 
@@ -71,9 +73,10 @@ def failed(rate: PassRate) -> str:
 
 
 def by_group(digest: Digest) -> str:
-    """How many passed of each group, the best first."""
+    """How many passed of each group, the best first; "" where there are none, or none has more than
+    a handful of answers."""
     scored = [group for group in digest.groups if group.rate.n_scored]
-    if len(digest.groups) < 2 or not scored:
+    if len(digest.groups) < 2 or all(group.rate.n_scored < _HANDFUL for group in scored):
         return ""
     best = sorted(scored, key=lambda it: (-(it.rate.low or 0.0), it.name))
     return f"By {_GROUPS[digest.by][0]}, best first: {_each_group(best, digest, _passed_of)}."
@@ -93,7 +96,24 @@ def where_it_fails(digest: Digest) -> str:
 
 def beside(digest: Digest, rate: PassRate) -> str:
     """What is to be known beside a rate: what it leaves out, who judged, what people say."""
-    return sentences(_left_out(rate), _judged_by(digest), _people(digest))
+    return sentences(left_out(rate), _judged_by(digest), _people(digest))
+
+
+def left_out(rate: PassRate) -> str:
+    """What a rate leaves out."""
+    parts = [
+        (rate.n_ungraded, "could not be graded"),
+        (rate.n_failed, "reached no judge"),
+        (rate.n_excluded, f"{_one_or(rate.n_excluded, 'was', 'were')} excluded by who sent them"),
+    ]
+    told = [(count, why) for count, why in parts if count]
+    if len(told) == 1:
+        [(count, why)] = told
+        answers = _one_or(count, "is 1 answer", f"are {count:,} answers")
+        return f"Not counted {answers} that {why}."
+    count = sum(count for count, _ in told)
+    each = _and([f"{one:,} {why}" for one, why in told]) if told else ""
+    return f"Not counted are {count:,} answers: {each}." if count else ""
 
 
 def prompts(digest: Digest) -> str:
@@ -203,8 +223,8 @@ def each_failed(ranked: Sequence[Digest]) -> str:
 
 
 def beside_all(digests: Sequence[Digest]) -> str:
-    """What is to be known beside the rates of several scorings."""
-    rates = [it.rate for it in digests]
+    """What is to be known beside the rates of several scorings: what they leave out, who judged,
+    what people say."""
     judges: Counter[str] = Counter()
     for it in digests:
         judges.update(it.judges)
@@ -214,14 +234,21 @@ def beside_all(digests: Sequence[Digest]) -> str:
         n_overridden=sum(it.n_overridden for it in digests),
         reviewed=None,
     )
-    rate = replace(
-        rates[0],
-        n_ungraded=sum(it.n_ungraded for it in rates),
-        n_failed=sum(it.n_failed for it in rates),
-        n_excluded=sum(it.n_excluded for it in rates),
-    )
     people = [f"{line(it.suite, _NAME)}: {_people(it)}" for it in digests if it.reviewed]
-    return sentences(beside(every, rate), *people[:_NAMED])
+    return sentences(left_out_of_all(digests), _judged_by(every), *people[:_NAMED])
+
+
+def left_out_of_all(digests: Sequence[Digest]) -> str:
+    """What the rates of several scorings leave out."""
+    rates = [it.rate for it in digests]
+    return left_out(
+        replace(
+            rates[0],
+            n_ungraded=sum(it.n_ungraded for it in rates),
+            n_failed=sum(it.n_failed for it in rates),
+            n_excluded=sum(it.n_excluded for it in rates),
+        )
+    )
 
 
 def advice_on_all(digests: Sequence[Digest], ranked: Sequence[Digest]) -> str:
@@ -303,28 +330,18 @@ def _each_run(ranked: Sequence[Digest], tell: _TellRate) -> str:
 
 def _passed_of(rate: PassRate) -> str:
     share = (rate.rate or 0.0, rate.low or 0.0, rate.high or 0.0)
-    return f"{rate.n_passed:,} of {rate.n_scored:,} ({_with_range(*share, sep=', ')})"
+    return _of(rate.n_passed, rate.n_scored, share)
 
 
 def _failed_of(rate: PassRate) -> str:
     fell = rate.n_scored - rate.n_passed
     share = (fell / rate.n_scored, 1 - (rate.high or 0.0), _most_failing(rate))
-    return f"{fell:,} of {rate.n_scored:,} ({_with_range(*share, sep=', ')})"
+    return _of(fell, rate.n_scored, share)
 
 
-def _left_out(rate: PassRate) -> str:
-    excluded = _one_or(rate.n_excluded, "was excluded", "were excluded")
-    parts = [
-        (rate.n_ungraded, "could not be graded"),
-        (rate.n_failed, "reached no judge"),
-        (rate.n_excluded, f"{excluded} by who sent them"),
-    ]
-    told = [f"{count:,} {why}" for count, why in parts if count]
-    count = sum(count for count, _ in parts)
-    if not count:
-        return ""
-    answers = _one_or(count, "is 1 answer", f"are {count:,} answers")
-    return f"Not counted {answers}: {_and(told)}."
+def _of(n: int, scored: int, share: tuple[float, float, float]) -> str:
+    counted = f"{n:,} of {scored:,}"
+    return counted if scored < _HANDFUL else f"{counted} ({_with_range(*share, sep=', ')})"
 
 
 def _judged_by(digest: Digest) -> str:
@@ -334,7 +351,7 @@ def _judged_by(digest: Digest) -> str:
         shown.append(f"{len(names) - len(shown):,} more")
     told = f"Judged by {_and(shown)}" if shown else ""
     if digest.n_overridden:
-        verdicts = _one_or(digest.n_overridden, "verdict of the run is", "verdicts of the run are")
+        verdicts = _one_or(digest.n_overridden, "verdict is", "verdicts are")
         by_people = f"{digest.n_overridden:,} {verdicts} a person's"
         told = f"{told}; {by_people}" if told else by_people
     if not told:

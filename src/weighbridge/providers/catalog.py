@@ -209,7 +209,7 @@ class Catalog:
         message = f"no model is called {name!r}"
         if close:
             message += f"; did you mean {' or '.join(close)}?"
-        message += f" Names that work: {', '.join([*names, *usable])}."
+        message += f"{'' if close else '.'} Names that work: {', '.join([*names, *usable])}."
         provider, slash, model = name.partition("/")
         if slash and model and provider not in ENDPOINTS:
             message += f" As provider/model it would need one of {', '.join(ENDPOINTS)}."

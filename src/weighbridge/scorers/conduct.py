@@ -165,13 +165,15 @@ class Conduct:
         text, is_trace = (answer.text, False) if self.kind != "agent" else as_trace(answer.text)
         if panel.is_embedded(self.model):
             texts = {PROMPT: shown[PROMPT], ANSWER: text}
-            said = await self._without_model(
-                texts,
-                shown[_POLICY] or None,
-                await self._bytes_of(answer, panel),
-                expected,
-                declining_is_right=declining_is_right,
-                is_trace=is_trace,
+            said = without_model.in_a_sentence(
+                await self._without_model(
+                    texts,
+                    shown[_POLICY] or None,
+                    await self._bytes_of(answer, panel),
+                    expected,
+                    declining_is_right=declining_is_right,
+                    is_trace=is_trace,
+                )
             )
         else:
             name = self._rubric_names[-1 if declining_is_right else 0]

@@ -13,13 +13,11 @@ from weighbridge.core.prompt import as_text
 from weighbridge.core.scale import ZERO_TO_ONE, Bounds
 from weighbridge.core.suggest import did_you_mean
 from weighbridge.scorers.base import MetricKind
-from weighbridge.scorers.judging.asking import Manner
 from weighbridge.scorers.judging.classes import (
     EMBEDDED_JUDGE,
     AskedProperty,
     Classes,
-    Sample,
-    classify,
+    Classifier,
     wording_digest,
 )
 from weighbridge.scorers.judging.ready import check_names, is_missing, manner_of
@@ -74,8 +72,7 @@ class Properties:
     max_tokens: int | None = 1_024
     params: dict[str, JsonValue] | None = None
 
-    _asked: tuple[AskedProperty, ...] = field(init=False, repr=False, compare=False)
-    _manner: Manner = field(init=False, repr=False, compare=False)
+    _classifier: Classifier = field(init=False, repr=False, compare=False)
 
     name: ClassVar[str] = "properties"
     version: ClassVar[int] = 1
@@ -94,13 +91,14 @@ class Properties:
                 hint = did_you_mean(name, listed)
                 raise OptionError(f"descriptions.{name}", f"there is no such property{hint}")
         said = self.descriptions or {}
-        asked = tuple(
-            AskedProperty(name, tuple(values), said.get(name, ""))
-            for name, values in listed.items()
-        )
-        object.__setattr__(self, "_asked", asked)
+        # By their names: not every database keeps the order in which they were given.
+        asked = [
+            AskedProperty(name, values, said.get(name, ""))
+            for name, values in sorted(listed.items())
+        ]
         manner = manner_of(self.temperature, self.max_tokens, self.params)
-        object.__setattr__(self, "_manner", manner)
+        classifier = Classifier(asked, manner, self.about or "", self.requirements or "")
+        object.__setattr__(self, "_classifier", classifier)
 
     @property
     def asks(self) -> tuple[str | None, ...]:
@@ -124,9 +122,7 @@ class Properties:
             return wanted
         if not answer.text.strip():
             return Ungraded("the answer is empty, so it shows no values")
-        sample = Sample(answer.text, self.about or "", self.requirements or "")
-        said = await classify(panel, self.model, self._asked, sample, self._manner)
-        return _outcome(said, wanted)
+        return _outcome(await self._classifier.classify(panel, self.model, answer.text), wanted)
 
     def _wanted(self, case: Case) -> Mapping[str, str] | Ungraded | None:
         """Property → the value that is wanted; None: nobody says so."""

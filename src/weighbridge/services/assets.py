@@ -249,12 +249,23 @@ class Assets:
         Raises:
             NotFound: the workspace has no such file, or neither says which.
         """
+        return await self._found(caller.workspace_id, self.meant(file_id, path))
+
+    @staticmethod
+    def meant(file_id: str | None, path: str | None) -> str:
+        """The id of the file that somebody refers to, whether there is one or not.
+
+        Args:
+            file_id, path: as of `resolve`.
+
+        Raises:
+            NotFound: neither says which.
+        """
         said = file_id or path or ""
         found = _UUID.findall(said)
         if not found and not _ID.fullmatch(said):
             raise NotFound(f"there is no file {said[:80]!r}")
-        asset_id = id_of("asset", UUID(found[-1])) if found else said
-        return await self._found(caller.workspace_id, asset_id)
+        return id_of("asset", UUID(found[-1])) if found else said
 
     async def delete(self, caller: Caller, asset_id: str) -> None:
         """Have a file gone for everybody. Its bytes stay, as others may have handed in the same.

@@ -134,7 +134,7 @@ def check_call(given: Sequence[Given], examples: Sequence[ScoringExample]) -> No
     for number, it in enumerate(given):
         first = seen.setdefault(it.prompt_id, number)
         if first != number:
-            message = f"this prompt is answered twice (also by response {first + 1})"
+            message = f"this prompt is answered twice (also by `responses.{first}`)"
             problems.append(FieldProblem(f"responses.{number}.prompt_id", message))
     if problems:
         raise InvalidFields(problems[:_MOST_PROBLEMS])

@@ -1,7 +1,8 @@
 """Runs: looked at, waited for, cancelled, taken up again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from weighbridge.core.caller import Caller, Role
@@ -141,6 +142,16 @@ class Runs:
         if not moved:
             raise Conflict(f"the run {run_id} has ended already: it is {run.state}")
         return await self.get(caller, run_id)
+
+    async def stop(self, caller: Caller, run_ids: Iterable[str]) -> None:
+        """Stop those of several runs that have not ended.
+
+        Raises:
+            NotFound: the workspace has no such run.
+        """
+        for run_id in run_ids:
+            with suppress(Conflict):  # it has ended
+                await self.cancel(caller, run_id)
 
     async def resume(self, caller: Caller, run_id: str, owner: Owner | None = None) -> Run:
         """Take up a run that failed, was cancelled or crashed; only missing cases are asked.

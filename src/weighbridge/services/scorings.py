@@ -4,6 +4,7 @@ import asyncio
 import builtins
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -61,20 +62,19 @@ from weighbridge.store.engine import Store
 from weighbridge.store.moments import now
 from weighbridge.store.outcomes import outcomes_at
 from weighbridge.store.scorings import Standing
-from weighbridge.store.suites import add_turns
-
-MOST_AT_ONCE = 100_000
-"""Responses that may be handed in together."""
+from weighbridge.store.suites import add_turns, suite_is_there
 
 SENT_AGAIN_WITHIN = timedelta(minutes=15)
 """For how long a request is known again that is sent a second time."""
 
-_LONGEST_ANSWER = 1_000_000
-_MOST_EXAMPLES = 50
 _PAGE = 500
-_LOOK_EVERY_S = 0.05
+_FIRST_LOOK_S, _LAST_LOOK_S = 0.05, 0.5
 _CONCURRENCY = 256
-_UNDECIDED = "set by hand"
+_UNEXPLAINED = "Set by hand."
+
+
+class _Begun(Conflict):
+    """Somebody else has what is said next written already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +171,15 @@ class Scorings:
         Raises:
             Unavailable: it is not within so many seconds; it goes on all the same.
         """
+        pause_s = _FIRST_LOOK_S
         try:
             async with asyncio.timeout(within_s):
                 while True:
                     state = await self.state(caller, scoring)
                     if state not in _GOES_ON:
                         return state
-                    await asyncio.sleep(_LOOK_EVERY_S)
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(1.2 * pause_s, _LAST_LOOK_S)
         except TimeoutError as error:
             raise Unavailable(
                 f"the answers are not all judged within {within_s:.0f} s; that goes on: send the "
@@ -224,16 +226,13 @@ class Scorings:
             NotFound: there is no such scoring.
         """
         caller.must_be(Role.WRITER)
-        scoring = await self.get(caller, scoring_id)
+        await self.get(caller, scoring_id)
         async with self._store.begin() as connection:
             await scorings.delete_scoring(connection, caller.workspace_id, scoring_id)
-        for standing in await self.standings(caller, scoring):
-            run_id = standing.batch.run_id
-            if run_id is not None and standing.state not in FINISHED:
-                try:
-                    await self._runs.cancel(caller, run_id)
-                except Conflict:
-                    continue  # it has ended meanwhile
+            at_work = await scorings.runs_at_work(
+                connection, caller.workspace_id, scoring_id=scoring_id
+            )
+        await self._runs.stop(caller, at_work)
 
     async def standings(self, caller: Caller, scoring: Scoring) -> builtins.list[Standing]:
         """How far its batches are."""
@@ -243,7 +242,7 @@ class Scorings:
 
     async def state(self, caller: Caller, scoring: Scoring) -> ScoringState:
         """Where a scoring is."""
-        return (await self.overview(caller, [scoring]))[scoring.id][0]
+        return state_of(await self.standings(caller, scoring))
 
     async def pass_rate(self, caller: Caller, scoring: Scoring) -> PassRate:
         """How many of its responses passed."""
@@ -313,7 +312,8 @@ class Scorings:
         confidence: float | None = None,
         explanation: str | None = None,
     ) -> ScoredResponse:
-        """Put a person's word in the place of the judge's; what is None stays as it counts.
+        """Put a person's word in the place of the judge's; what is None stays as it counts. Where
+        the verdict is another, its confidence and explanation do not stay.
 
         Raises:
             NotFound: the scoring has no such response.
@@ -339,16 +339,17 @@ class Scorings:
             raise InvalidFields(
                 [FieldProblem("passed", "there is no verdict yet: say whether it passed")]
             )
-        sure = confidence
-        if sure is None and (passed is None or passed == verdict.passed):
-            sure = verdict.confidence
+        sure, why = confidence, (explanation or "").strip()
+        if value == verdict.passed:  # what was said about the other verdict does not hold for this
+            sure = verdict.confidence if sure is None else sure
+            why = why or verdict.explanation or ""
         await self._reviews.judge(
             caller,
             run_id,
             [
                 Judgement(
                     scorer=KEY,
-                    reason=(explanation or "").strip() or verdict.explanation or _UNDECIDED,
+                    reason=why or _UNEXPLAINED,
                     position=response.position,
                     label="pass" if value else "fail",
                     confidence=sure,
@@ -450,8 +451,12 @@ class Scorings:
         async def keep(connection: AsyncConnection, evaluation_id: str | None) -> None:
             nonlocal made
             if is_new:
+                if not await suite_is_there(connection, suite.workspace_id, suite.id, hold=True):
+                    raise NotFound("the suite has just been deleted")
                 await scorings.add_scoring(connection, scoring, fingerprint)
             first = await scorings.grow_scoring(connection, scoring.id, len(work.new))
+            if first is None:
+                raise NotFound("the scoring has just been deleted")
             named = [it.prompt_id for it in work.new]
             if await scorings.find_responses(connection, scoring.id, named):
                 raise Conflict("the same prompts were answered just now: send the request again")
@@ -557,11 +562,15 @@ class Scorings:
         )
         if generator is None:
             written = {str(it["thread"]): read_turn(it, str(it["written"])) for it in slots}
-            made = {
-                it.id: next_prompt(it, work.earlier[it.prompt_id], written[it.thread_id])
-                for it in waiting
-            }
+            named = [it.prompt_id for it in waiting]
             async with self._store.begin() as connection:
+                await scorings.touch_scoring(connection, scoring.id)  # who does the same waits
+                now_there = await scorings.find_responses(connection, scoring.id, named)
+                made = {
+                    it.id: next_prompt(it, work.earlier[it.prompt_id], written[it.thread_id])
+                    for it in now_there.values()
+                    if it.next_prompt_id is None
+                }
                 await add_turns(connection, list(made.values()))
                 await scorings.set_next_prompts(
                     connection, {id_: prompt.id for id_, prompt in made.items()}
@@ -569,12 +578,14 @@ class Scorings:
             return
 
         async def keep(connection: AsyncConnection, evaluation_id: str) -> None:
-            await scorings.set_follows(connection, scoring.id, number, evaluation_id)
+            if not await scorings.set_follows(connection, scoring.id, number, evaluation_id):
+                raise _Begun("what is said next is being written already")
 
         name = f"next turns of {scoring.name}"[:200]
         spec = turn_evaluation(name, slots, generator, suite.request)
         spec = {**spec, "metadata": {"follows": scoring.id}}
-        await self._evaluations.start(caller, parse_spec(spec), along=keep)
+        with suppress(_Begun):
+            await self._evaluations.start(caller, parse_spec(spec), along=keep)
 
 
 _GOES_ON = {ScoringState.CREATED, ScoringState.PROCESSING}

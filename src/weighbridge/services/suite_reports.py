@@ -196,12 +196,8 @@ class SuiteReports:
         stored = await self._find(caller, report_id)
         async with self._store.begin() as connection:
             await suite_reports.delete_report(connection, caller.workspace_id, report_id)
-        run = await self._run_of(caller, stored)
-        if run is not None and run.state not in FINISHED:
-            try:
-                await self._runs.cancel(caller, run.id)
-            except Conflict:
-                return  # it has ended meanwhile
+        if (run := await self._run_of(caller, stored)) is not None:
+            await self._runs.stop(caller, [run.id])
 
     async def _find(self, caller: Caller, report_id: str) -> StoredReport:
         async with self._store.begin() as connection:

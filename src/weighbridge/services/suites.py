@@ -33,7 +33,7 @@ from weighbridge.services.authors import author_of
 from weighbridge.services.evaluations import Evaluations, Owner
 from weighbridge.services.runs import Runs
 from weighbridge.spec import parse_spec
-from weighbridge.store import suites
+from weighbridge.store import scorings, suites
 from weighbridge.store.engine import Store
 from weighbridge.store.moments import now
 from weighbridge.suites.catalog import find_eval_type
@@ -174,7 +174,11 @@ class Suites:
         Raises:
             NotFound: the workspace has no such suite, or it is deleted.
         """
-        return (await self._find(caller, suite_id))[0]
+        async with self._store.begin() as connection:
+            found = await suites.find_suite(connection, caller.workspace_id, suite_id)
+        if found is None:
+            raise _missing(suite_id)
+        return await self.settled(caller, found[0])
 
     async def find(self, caller: Caller, suite_ids: Sequence[str]) -> Mapping[str, Suite]:
         """Those of several ids that the workspace has, by id, deleted ones included."""
@@ -266,18 +270,22 @@ class Suites:
             Conflict: its prompts are still being written.
         """
         caller.must_be(Role.WRITER)
-        suite, truth = await self._find(caller, suite_id)
+        suite = await self.get(caller, suite_id)
         if (additions or changes) and suite.state is SuiteState.WRITING:
             raise Conflict("the prompts are still being written: wait until it is finished")
         given = dict(about or {})
-        request = replace(suite.request, **given)
-        problems = [it for it in _check(request, changed=set(given)) if it.field in given]
+        wanted = replace(suite.request, **given)
+        problems = [it for it in _check(wanted, changed=set(given)) if it.field in given]
         problems += _check_prompts(suite, additions, changes)
         if problems:
             raise InvalidFields(problems)
-        if "ground_truth" in given:
-            truth = await self._keep_truth(request.ground_truth)
+        kept = await self._keep_truth(wanted.ground_truth) if "ground_truth" in given else None
         async with self._store.begin() as connection:
+            await suites.touch_suite(connection, suite.id)  # who changes it as well waits
+            found = await suites.find_suite(connection, caller.workspace_id, suite.id)
+            if found is None:
+                raise _missing(suite_id)
+            suite, truth = found  # as whoever changed it meanwhile has left it
             there = await suites.prompts_there(
                 connection, suite.id, [it.prompt_id for it in changes]
             )
@@ -291,9 +299,9 @@ class Suites:
                 connection,
                 suite,
                 name=_checked_name(name) if name else suite.name,
-                request=request,
+                request=replace(suite.request, **given),
                 asked={**suite.asked, **(asked or {})},
-                truth=truth,
+                truth=kept if "ground_truth" in given else truth,
             )
             gone = [it.prompt_id for it in changes if it.delete]
             await suites.delete_prompts(connection, suite.id, gone)
@@ -307,7 +315,8 @@ class Suites:
         return await self.get(caller, suite_id)
 
     async def delete(self, caller: Caller, suite_id: str) -> None:
-        """Take a suite out of sight, with what was answered to it.
+        """Take a suite out of sight, with what was answered to it; what is still to be written or
+        judged is not.
 
         Raises:
             NotFound: there is no such suite.
@@ -316,10 +325,14 @@ class Suites:
         suite = await self.get(caller, suite_id)
         async with self._store.begin() as connection:
             await suites.delete_suite(connection, caller.workspace_id, suite_id)
+            await scorings.delete_scorings_of(connection, caller.workspace_id, suite_id)
+            at_work = await scorings.runs_at_work(
+                connection, caller.workspace_id, suite_id=suite_id
+            )
         if suite.state is SuiteState.WRITING and suite.evaluation_id is not None:
-            for run in await self._runs.list(caller, evaluation_id=suite.evaluation_id):
-                if run.state in {RunState.QUEUED, RunState.RUNNING}:
-                    await self._cancel(caller, run.id)
+            writing_it = await self._runs.list(caller, evaluation_id=suite.evaluation_id)
+            at_work += [it.id for it in writing_it]
+        await self._runs.stop(caller, at_work)
 
     async def settled(self, caller: Caller, suite: Suite) -> Suite:
         """As it is, or, where the run that was to write its prompts has ended without any,
@@ -362,13 +375,6 @@ class Suites:
             await suites.add_prompts(connection, ready, written)
         return ready
 
-    async def _find(self, caller: Caller, suite_id: str) -> tuple[Suite, str | None]:
-        async with self._store.begin() as connection:
-            found = await suites.find_suite(connection, caller.workspace_id, suite_id)
-        if found is None:
-            raise _missing(suite_id)
-        return await self.settled(caller, found[0]), found[1]
-
     async def _keep_truth(self, text: str | None) -> str | None:
         if text is None:
             return None
@@ -381,12 +387,6 @@ class Suites:
 
     async def _truth(self, sha256: str) -> str:
         return (await self._store.blobs.get(suites.truth_key(sha256))).decode()
-
-    async def _cancel(self, caller: Caller, run_id: str) -> None:
-        try:
-            await self._runs.cancel(caller, run_id)
-        except Conflict:
-            return  # it has ended meanwhile
 
 
 def _missing(suite_id: str) -> NotFound:

@@ -19,7 +19,7 @@ MAX_VALUES = 1_000
 _DRAWS = 4_000
 _CELLS = 200_000
 _BISECTIONS = 13
-_MAX_TABLES = 20_000
+_MAX_TABLES = 25_000
 _TEST_DRAWS = 9_999
 _ENOUGH_EXPECTED = 5
 _ROWS = 2_000
@@ -55,14 +55,17 @@ def mean_variation(
     standard errors, and each end supposes what is the safer for it:
 
     - the lower end, that deviations are few: a deviation seen of x standard errors becomes one of
-      x (1 - (c / x)⁴), or none;
+      x (1 - (c / x)³), or none;
     - the upper end, that they are many: one standard error is added to each, in squares, and all
-      are scaled. Half of the chance is that of estimates which have no bias at all.
+      are scaled. Those of less than one may be to either side; they are put where they scatter D
+      most.
 
     At D = 0 nothing is left to suppose: the lower end is 0 in (1 + level) / 2 of all samples.
     Estimates are drawn from the normal distribution with the covariance of the counts, within a
-    property that of the multinomial, between properties as seen. How often the interval then holds
-    was found by simulation, and so were the power of four and the half: `docs/statistics.md`.
+    property that of the multinomial, between properties as seen. Where deviations are clear, or
+    none, the interval holds as often as it says; where many are neither, more often, as it must if
+    it is to hold in both cases. `docs/statistics.md` has the figures, by which the third power and
+    the one standard error were chosen, too.
 
     Args:
         seen: for each property, for each sample, the place of its value; -1: not known. Each
@@ -156,11 +159,11 @@ class _Model:
         if not shape.any():
             return 0.0
         least, most = 0.0, 1.5
-        while self._below_unbiased(self._possible(shape * most)) >= chance and most < _FAR:
+        while self._below(self._possible(shape * most)) >= chance and most < _FAR:
             least, most = most, most * 1.6
         for _ in range(_BISECTIONS):
             middle = (least + most) / 2
-            if self._below_unbiased(self._possible(shape * middle)) < chance:
+            if self._below(self._possible(shape * middle)) < chance:
                 most = middle
             else:
                 least = middle
@@ -168,22 +171,11 @@ class _Model:
 
     def _below(self, off: Floats) -> float:
         """How often estimates from such shares are below the one seen; ties count half."""
-        return self._lower(np.abs(self._drawn(off) + off).sum(axis=1))
-
-    def _below_unbiased(self, off: Floats) -> float:
-        """The same, half of it for estimates in which each deviation keeps its sign."""
-        drawn = self._drawn(off)
-        kept = drawn @ np.sign(off) + np.abs(off).sum()
-        return (self._lower(np.abs(drawn + off).sum(axis=1)) + self._lower(kept)) / 2
-
-    def _drawn(self, off: Floats) -> Floats:
-        """Errors of shares of samples drawn with such deviations."""
         p = self.q + off
-        drawn: Floats = self.noise * (np.sqrt(p) / self.root)
+        drawn = self.noise * (np.sqrt(p) / self.root)
         drawn -= self._sums(drawn)[:, self.owner] * p
-        return drawn
-
-    def _lower(self, found: Floats) -> float:
+        drawn += off
+        found = np.abs(drawn, out=drawn).sum(axis=1)
         limit = float(np.abs(self.off).sum())
         slack = 1e-9 * max(1.0, limit)
         return float((found < limit - slack).mean() + (np.abs(found - limit) <= slack).mean() / 2)
@@ -200,7 +192,7 @@ class _Model:
             shift = (low + high) / 2
             moved = self.off - shift[self.owner] * error**2
             seen = np.maximum(np.abs(moved), 1e-15)
-            moved = moved * (1 - np.minimum(1.0, by * error / seen) ** 4)
+            moved = moved * (1 - np.minimum(1.0, by * error / seen) ** 3)
             too_much = self._sums(moved) > 0
             low, high = np.where(too_much, shift, low), np.where(too_much, high, shift)
         return self._possible(moved)
@@ -269,7 +261,7 @@ class _Model:
 def goodness_of_fit(counts: Sequence[int], shares: Sequence[float], seed: int = 0) -> Fit:
     """Whether counts are what shares give by chance.
 
-    - `exact`, where at most 20,000 tables have this n: the chance of a table whose likelihood
+    - `exact`, where at most 25,000 tables have this n: the chance of a table whose likelihood
       ratio is at least as large.
     - `chi-square`, where each value is expected at least 5 times (Cochran 1954, Some methods for
       strengthening the common χ² tests, Biometrics 10): Pearson's.

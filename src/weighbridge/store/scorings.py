@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.outcome import Metric
-from weighbridge.core.run import RunState
+from weighbridge.core.run import FINISHED, RunState
 from weighbridge.core.suite import Batch, Response, Scoring, ScoringExample
 from weighbridge.store.moments import now
 from weighbridge.store.tables import responses, runs, scoring_batches, scorings
@@ -121,6 +121,41 @@ async def delete_scoring(connection: AsyncConnection, workspace_id: str, scoring
     return changed.rowcount == 1
 
 
+async def delete_scorings_of(connection: AsyncConnection, workspace_id: str, suite_id: str) -> None:
+    """Take all scorings of a suite out of sight."""
+    await connection.execute(
+        update(scorings)
+        .where(_there(workspace_id), scorings.c.suite_id == suite_id)
+        .values(deleted_at=now())
+    )
+
+
+async def runs_at_work(
+    connection: AsyncConnection,
+    workspace_id: str,
+    *,
+    suite_id: str | None = None,
+    scoring_id: str | None = None,
+) -> list[str]:
+    """Ids of the runs that judge responses, or write what is said next to them, and have not ended.
+
+    Args:
+        suite_id: of all scorings of this suite. scoring_id: of this scoring.
+    """
+    of_batch = or_(
+        runs.c.id == scoring_batches.c.run_id,
+        runs.c.evaluation_id == scoring_batches.c.follows_evaluation_id,
+    )
+    which = scorings.c.id == scoring_id if suite_id is None else scorings.c.suite_id == suite_id
+    rows = await connection.execute(
+        select(runs.c.id)
+        .join(scoring_batches, of_batch)
+        .join(scorings, scorings.c.id == scoring_batches.c.scoring_id)
+        .where(scorings.c.workspace_id == workspace_id, which, runs.c.state.not_in(FINISHED))
+    )
+    return [str(row.id) for row in rows]
+
+
 async def touch_scoring(connection: AsyncConnection, scoring_id: str) -> None:
     """Note that something about a scoring has changed."""
     await connection.execute(
@@ -128,20 +163,21 @@ async def touch_scoring(connection: AsyncConnection, scoring_id: str) -> None:
     )
 
 
-async def grow_scoring(connection: AsyncConnection, scoring_id: str, by: int) -> int:
-    """Make room for more responses; whoever else adds to the same scoring waits for this
-    transaction.
+async def grow_scoring(connection: AsyncConnection, scoring_id: str, by: int) -> int | None:
+    """Make room for more responses; whoever else adds to the same scoring, or deletes it, waits for
+    this transaction.
 
     Returns:
-        The number of the first of them.
+        The number of the first of them; None: the scoring is deleted.
     """
     found = await connection.execute(
         update(scorings)
-        .where(scorings.c.id == scoring_id)
+        .where(scorings.c.id == scoring_id, scorings.c.deleted_at.is_(None))
         .values(responses=scorings.c.responses + by, updated_at=now())
         .returning(scorings.c.responses)
     )
-    return int(found.scalar_one()) - by
+    total = found.scalar_one_or_none()
+    return None if total is None else int(total) - by
 
 
 async def add_batch(connection: AsyncConnection, batch: Batch, workspace_id: str) -> None:
@@ -162,13 +198,18 @@ async def next_batch(connection: AsyncConnection, scoring_id: str) -> int:
 
 async def set_follows(
     connection: AsyncConnection, scoring_id: str, number: int, evaluation_id: str
-) -> None:
-    """Note which evaluation writes what is said next."""
-    await connection.execute(
+) -> bool:
+    """Note which evaluation writes what is said next; False: another does already."""
+    changed = await connection.execute(
         update(scoring_batches)
-        .where(scoring_batches.c.scoring_id == scoring_id, scoring_batches.c.number == number)
+        .where(
+            scoring_batches.c.scoring_id == scoring_id,
+            scoring_batches.c.number == number,
+            scoring_batches.c.follows_evaluation_id.is_(None),
+        )
         .values(follows_evaluation_id=evaluation_id)
     )
+    return changed.rowcount == 1
 
 
 async def find_batch_followed_by(
@@ -335,9 +376,12 @@ async def responses_of_batch(
 
 async def set_next_prompts(connection: AsyncConnection, next_prompts: Mapping[str, str]) -> None:
     """Note what is said next: id of the response → id of the prompt."""
-    for response_id, prompt_id in next_prompts.items():
+    if next_prompts:
         await connection.execute(
-            update(responses).where(responses.c.id == response_id).values(next_prompt_id=prompt_id)
+            update(responses)
+            .where(responses.c.id == bindparam("response"))
+            .values(next_prompt_id=bindparam("prompt")),
+            [{"response": response, "prompt": prompt} for response, prompt in next_prompts.items()],
         )
 
 

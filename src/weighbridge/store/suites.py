@@ -72,9 +72,17 @@ async def find_suite(
     return await _one(connection, _there(workspace_id), suites.c.id == suite_id)
 
 
-async def suite_is_there(connection: AsyncConnection, workspace_id: str, suite_id: str) -> bool:
-    """Whether a suite is in the workspace and not deleted. Its prompts are not counted for that."""
+async def suite_is_there(
+    connection: AsyncConnection, workspace_id: str, suite_id: str, *, hold: bool = False
+) -> bool:
+    """Whether a suite is in the workspace and not deleted. Its prompts are not counted for that.
+
+    Args:
+        hold: whoever deletes it waits for this transaction.
+    """
     query = select(suites.c.id).where(_there(workspace_id), suites.c.id == suite_id)
+    if hold:
+        query = query.with_for_update(read=True)
     return await connection.scalar(query) is not None
 
 

@@ -38,8 +38,8 @@ _FOLDER = FilePath(__file__).parent / "texts"
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}?|\}")
 _WORD = re.compile(r"\w+")
 
-# A text of fewer words than this is a heading rather than a policy.
-_SHORT = 12
+# A text of fewer words than this is a heading rather than a policy, if it says little else.
+_SHORT, _BESIDE = 12, 4
 # The fewest words that have to tell something, and how many of them (of 100) two texts share.
 _FEWEST, _ALIKE = 5, 80.0
 
@@ -182,13 +182,17 @@ def _slug_of(wanted: str, bank: Texts) -> str | None:
     for policy, whole in known:
         if wanted in (whole, _folded(policy.slug), _folded(policy.name)):
             return policy.slug
-    if len(wanted.split()) < _SHORT:
-        named = [policy.slug for policy, _ in known if f" {_folded(policy.name)} " in f" {wanted} "]
-        return named[0] if len(named) == 1 else None
     spread = Counter(word for _, whole in known for word in set(whole.split()))
     # What many policies say ("the AI must not") tells nothing about which one it is.
     usual = {word for word, policies in spread.items() if policies > len(known) / 3}
     told = _without(wanted, usual)
+    if len(wanted.split()) < _SHORT:
+        names = {policy.slug: _folded(policy.name) for policy, _ in known}
+        named = [slug for slug, name in names.items() if f" {name} " in f" {wanted} "]
+        if len(named) != 1:
+            return None
+        beside = _without(told, {*names[named[0]].split()})
+        return named[0] if len(beside.split()) <= _BESIDE else None
     if len(told.split()) < _FEWEST:
         return None
     likeness, slug = max(

@@ -8,6 +8,7 @@ import orjson
 
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.synthesis import Shape
+from weighbridge.generation.replies import words
 from weighbridge.statistics import proportion_interval
 from weighbridge.synthesis.reading import SeedSample
 from weighbridge.synthesis.resemblance import Excerpt, WordCount, excerpt, resemblance
@@ -40,8 +41,9 @@ class Inspecting:
         self._seeds: list[Excerpt] = []
         for seed in seeds:
             text = self._text_of_seed(seed)
-            self._seeds.append(excerpt(seed.name, text))
-            self._seed_words.add(text)
+            found = words(text)
+            self._seeds.append(excerpt(seed.name, text, found))
+            self._seed_words.add(found)
         self._problems: Counter[str] = Counter()
         self._wrong: list[JsonObject] = []
         self._invalid = 0
@@ -49,8 +51,9 @@ class Inspecting:
     def add(self, name: str, sample: str) -> None:
         """Another sample, as the engine has it."""
         text = self._text_of(sample)
-        self._samples.append(excerpt(name, text))
-        self._words.add(text)
+        found = words(text)
+        self._samples.append(excerpt(name, text, found))
+        self._words.add(found)
         problems = self._form.problems(sample)
         if problems:
             self._invalid += 1

@@ -22,13 +22,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.generation.novelty import Likenesses
-from weighbridge.generation.replies import form
 from weighbridge.statistics import proportion_interval
 
 NEAR = 0.9
@@ -41,7 +39,7 @@ MOST_WORDS = 2_000_000
 """Words that are counted, of all samples together."""
 
 _CANDIDATES = 3
-_LIKELY = 0.8
+_LIKELY = 0.75
 _LEVEL = 0.95
 _SHOWN = 200
 
@@ -59,10 +57,14 @@ class Excerpt:
     form: str
 
 
-def excerpt(name: str, text: str) -> Excerpt:
-    """What is kept of a text."""
-    words = form(text) or " ".join(text.split())
-    return Excerpt(name, hashlib.sha256(words.encode("utf-8", "replace")).digest(), words[:EXCERPT])
+def excerpt(name: str, text: str, words: Sequence[str]) -> Excerpt:
+    """What is kept of a text.
+
+    Args:
+        words: of it, as `generation.replies.words` gives them.
+    """
+    whole = " ".join(words) or " ".join(text.split())
+    return Excerpt(name, hashlib.sha256(whole.encode("utf-8", "replace")).digest(), whole[:EXCERPT])
 
 
 class WordCount:
@@ -74,19 +76,18 @@ class WordCount:
 
     def __init__(self, texts: int) -> None:
         self._each = max(20, MOST_WORDS // max(1, texts))
+        # Hashes: only whether two are the same counts.
         self._ones = array("q")
         self._twos = array("q")
         self.total = 0
 
-    def add(self, text: str) -> None:
+    def add(self, words: Sequence[str]) -> None:
         """Count those of one text."""
-        words = form(text).split()
         self.total += len(words)
-        if len(self._ones) >= MOST_WORDS:
-            return
-        taken = words[: self._each]
-        self._ones.extend(map(_code, taken))
-        self._twos.extend(_code(f"{one} {two}") for one, two in pairwise(taken))
+        if len(self._ones) < MOST_WORDS:
+            taken = words[: self._each]
+            self._ones.extend(map(hash, taken))
+            self._twos.extend(map(hash, pairwise(taken)))
 
     def distinct(self, of: int | None = None) -> JsonObject:
         """Shares of words and of pairs that are new, and how many words there are.
@@ -118,14 +119,14 @@ def resemblance(samples: Sequence[Excerpt], seeds: Sequence[Excerpt]) -> tuple[J
     """
     whole = [*seeds, *samples]
     found = _Pairs(whole, len(seeds))
+    n, m = len(samples), len(seeds)
+    measure, means = "", (None, None)
     if whole:
         likenesses = Likenesses([it.form for it in whole])
-        for start, block in likenesses.blocks():
+        for start, block in likenesses.rough_blocks():
             found.look(start, block)
         measure = likenesses.measure
-    else:
-        measure = ""
-    n, m = len(samples), len(seeds)
+        means = likenesses.mean(slice(m, None)), likenesses.mean(slice(0, m))
     twice = _repeats(samples)
     known = {it.digest for it in seeds}
     copied = sum(it.digest in known for it in samples)
@@ -153,8 +154,8 @@ def resemblance(samples: Sequence[Excerpt], seeds: Sequence[Excerpt]) -> tuple[J
         },
     }
     distances: dict[str, Json] = {
-        "samples": found.mean_distance(seeds=False),
-        "seeds": found.mean_distance(seeds=True),
+        "samples": _distance(means[0]),
+        "seeds": _distance(means[1]),
         "measure": measure,
     }
     return duplicates, distances
@@ -172,7 +173,6 @@ class _Pairs:
     def __init__(self, whole: Sequence[Excerpt], seeds: int) -> None:
         self._whole = whole
         self._seeds = seeds
-        self._sums = [0.0, 0.0]
         self.near_before: set[int] = set()
         self.near_seed: set[int] = set()
         self.near_among_seeds: set[int] = set()
@@ -183,11 +183,8 @@ class _Pairs:
         """Go through some rows, the first of which has this number."""
         m = self._seeds
         rows = np.arange(start, start + len(block))
-        places = np.arange(block.shape[1])
-        alike = np.where(places < rows[:, None], block, -1.0).astype(np.float32, copy=False)
+        alike = np.where(np.arange(block.shape[1]) < rows[:, None], block, np.float32(-1))
         is_seed = rows < m
-        for kind, part in ((True, alike[is_seed, :m]), (False, alike[~is_seed, m:])):
-            self._sums[kind] += float(part.sum(where=part > -1, dtype=np.float64))
         for row, other in _candidates(alike[~is_seed, m:]):
             one = start + int(is_seed.sum()) + row
             self._compare(one, m + other, self.near_before, self.pairs)
@@ -199,14 +196,6 @@ class _Pairs:
         for kept in (self.pairs, self.copies):
             kept.sort(key=lambda it: (-it[0], it[1], it[2]))
             del kept[MOST_PAIRS:]
-
-    def mean_distance(self, *, seeds: bool) -> float | None:
-        """Of any two seeds, or any two samples."""
-        count = self._seeds if seeds else len(self._whole) - self._seeds
-        pairs = count * (count - 1) // 2
-        if not pairs:
-            return None
-        return round(max(0.0, 1 - self._sums[seeds] / pairs), 4)
 
     def _compare(
         self, one: int, other: int, near: set[int], pairs: list[tuple[float, int, int]]
@@ -263,13 +252,13 @@ def _rate(count: int, n: int) -> JsonObject:
     }
 
 
+def _distance(likeness: float | None) -> float | None:
+    return None if likeness is None else round(max(0.0, 1 - likeness), 4)
+
+
 def _share(count: int, of: int) -> float | None:
     return count / of if of else None
 
 
 def _first(codes: "array[int]", of: int | None) -> NDArray[np.int64]:
     return np.frombuffer(codes, dtype=np.int64)[:of] if codes else np.zeros(0, dtype=np.int64)
-
-
-def _code(word: str) -> int:
-    return xxhash.xxh3_64_intdigest(word.encode("utf-8", "replace")) - (1 << 63)

@@ -290,9 +290,10 @@ def _problem_in(row: JsonObject, column: Column) -> str | None:
     value = row.get(column.name)
     if value is None or value == "":
         return None if column.optional else f"the column {column.name} is empty"
-    if column.kind != "any" and _kind_of([value]) not in _WITHIN[column.kind]:
+    is_plain = column.kind == "any" or (column.kind == "text" and isinstance(value, str))
+    if not is_plain and _kind_of([value]) not in _WITHIN[column.kind]:
         return f"the column {column.name} holds no {column.kind}"
-    if isinstance(value, str) and declines(value[:_OPENING]):
+    if isinstance(value, str) and " " in value and declines(value[:_OPENING]):
         return f"in the column {column.name} the model declined to write it"
     return None
 

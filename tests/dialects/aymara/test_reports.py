@@ -65,7 +65,8 @@ async def test_a_report_is_created_and_then_finished(api: Api) -> None:
     assert one["eval_run"]["pass_rate"] == pytest.approx(2 / 3)
     assert "2 of 3 judged answers passed: 66.7 %" in one["passing_responses_summary"]
     assert "1 of 3 judged answers failed" in one["failing_responses_summary"]
-    assert "Judged by judge" in one["failing_responses_summary"]
+    assert "Judged by judge" in one["passing_responses_summary"]
+    assert "Judged by" not in one["failing_responses_summary"]  # it is said once
     assert one["improvement_advice"]
     assert found["overall_failing_responses_summary"] == one["failing_responses_summary"]
     again = await api.get(f"/eval-reports/{made['eval_suite_report_uuid']}")
@@ -92,7 +93,7 @@ async def test_what_people_overrode_counts_in_a_report(api: Api) -> None:
     assert changed.status_code == 200, changed.text
     [one] = (await report(api, run))["eval_run_reports"]
     assert "3 of 3 judged answers passed" in one["passing_responses_summary"]
-    assert "1 verdict of the run is a person's" in one["passing_responses_summary"]
+    assert "1 verdict is a person's" in one["passing_responses_summary"]
     assert "agrees with them on 0 (0.0 %)" in one["passing_responses_summary"]
     assert "cannot be corrected by that: 1 labels" in one["passing_responses_summary"]
 

@@ -13,7 +13,8 @@ from support.dataframer_world import MISREAD, MOODS, YAML, letter, serving
 
 STORY = """
 answers = []
-def noted(answer): answers.append((answer.request.url.path, answer.status_code))
+def noted(answer):
+    answers.append((answer.request.method, answer.request.url.path, answer.status_code))
 client = Dataframer(http_client=dataframer.DefaultHttpxClient(event_hooks={"response": [noted]}))
 frame = client.dataframer
 def text_at(link): return httpx.get(link.download_url).text
@@ -61,9 +62,10 @@ told(asked=asked.to_dict(), found=found.to_dict(),
      evaluations=[[it.id == found.id, it.status] for it in frame.runs.evaluations.list(run.id)],
      top=json.loads(archive_of(run)["top_level.metadata"]),
      again=frame.evaluations.retrieve(found.id).to_dict() == found.to_dict())
-told(downloads=[status for path, status in answers if path.endswith(f"{run.id}/files/download/")],
-     created=[status for path, status in answers if path.endswith(("/specs/", "/runs/",
-                                                                   "/evaluations/"))])
+told(downloads=[status for _, path, status in answers
+                if path.endswith(f"{run.id}/files/download/")],
+     created=[status for method, path, status in answers if method == "POST"
+              and path.endswith(("/specs/", "/runs/", "/evaluations/"))])
 
 # Nothing to go by but what is wanted; an older version of a spec; folders, from an archive.
 alone = ended(frame.specs.retrieve, frame.specs.create(
@@ -117,13 +119,16 @@ def check_spec(told: dict[str, Any]) -> None:
     assert told["begun"] == ["PROCESSING", None]
     assert told["spec"] == ["SUCCEEDED", None, "letters", "MULTI_FILE"]
     # What the model saw in the seeds, and no value beyond them.
-    assert "positive: 66.7" in told["proposed"]
+    assert "positive: 66.6667\n" in told["proposed"]
     assert "neutral" not in told["proposed"]
-    assert told["params"].items() >= {
-        "spec_generation_model_name": "anthropic/claude-sonnet-5-5-thinking",
-        "generate_distributions": True,
-        "extrapolate_values": False,
-    }.items()
+    assert (
+        told["params"].items()
+        >= {
+            "spec_generation_model_name": "anthropic/claude-sonnet-5-5-thinking",
+            "generate_distributions": True,
+            "extrapolate_values": False,
+        }.items()
+    )
     assert told["versions"] == [told["proposed"], YAML]
     assert (told["changed"], told["quiet"]) == (YAML, None)
 
@@ -159,7 +164,8 @@ def check_evaluation(told: dict[str, Any]) -> None:
     assert asked["status"] in {"PENDING", "PROCESSING"}
     assert (asked["distribution_analysis"], asked["sample_classifications"]) == (None, [])
     assert (asked["conformance_score"], asked["error_message"]) == (None, None)
-    assert (found["status"], found["run_id"]) == ("SUCCEEDED", told["run"]["id"])
+    assert (found["status"], found["error_message"]) == ("SUCCEEDED", None)
+    assert found["run_id"] == told["run"]["id"]
     # One of 20 samples has another mood: 100 times the mean of 0.95 and 1.
     assert found["conformance_score"] == 97.5
     moods, paces = found["distribution_analysis"]
@@ -184,7 +190,7 @@ def check_evaluation(told: dict[str, Any]) -> None:
     assert 0 <= figures["low"] <= figures["corrected"] <= figures["high"] <= 100
     assert told["evaluations"] == [[True, "SUCCEEDED"]]
     assert told["again"] is True
-    assert told["top"]["evaluation"]["conformance_score"] == 97.5
+    assert told["top"]["evaluation"]["score"] == 97.5
     # 202 while an archive is put together, for the first time and after the evaluation.
     assert Counter(told["downloads"])[200] == 2
     assert told["downloads"][0] == 202
@@ -208,3 +214,53 @@ def test_every_method_of_the_client_is_answered(server: Server) -> None:
     # Asked once for all that may hand files in, and then known.
     assert told["probes"] == [[PROBE, "seed_datasets.create_with_files"]]
     assert told["wrong"] == []
+
+
+def test_whether_files_stay_elsewhere_is_asked_once_and_costs_no_upload(server: Server) -> None:
+    told = server.run_client(
+        """
+        seen = []
+        def noted(answer):
+            request = answer.request
+            size = int(request.headers.get("content-length", 0))
+            seen.append([request.url.path, size, answer.status_code, answer.elapsed])
+        def fresh(**more):
+            hooks = {"response": [lambda answer: (answer.read(), noted(answer))]}
+            return Dataframer(http_client=dataframer.DefaultHttpxClient(event_hooks=hooks),
+                              **more).dataframer
+        files = [(f"{n}.txt", b"words " * 40_000) for n in range(2)]
+        def made(frame, name):
+            return frame.seed_datasets.create_with_files(
+                name=name, dataset_type="MULTI_FILE", files=files)
+        api("POST", "/api/v1/judges", json={"name": "One", "model": "grader", "dimensions": [
+            {"name": "Polite", "scoring_model": "pass_fail"},
+            {"name": "Steps", "scoring_model": "checklist", "items": ["greets", "thanks"]}]})
+        judge = client.dataframer.judges.list(limit=1).results[0]
+        spec = ended(client.dataframer.specs.retrieve, client.dataframer.specs.create(
+            name="probed", generation_objectives="Letters").id)
+        def sent(call):
+            seen.clear()
+            call(fresh())
+            return [it[:3] for it in seen]
+        told(files=sent(lambda frame: made(frame, "probed")),
+             zip=sent(lambda frame: frame.seed_datasets.create_from_zip(
+                 name="zip probed", zip_file=("x.zip", zipped({"a.txt": "a", "b.txt": "b"})))),
+             judge=sent(lambda frame: frame.judges.evaluations.create(judge.id, output="x")),
+             spec=sent(lambda frame: frame.specs.update(spec.id, content_yaml=os.environ["YAML"])))
+        both = fresh()
+        made(both, "first")
+        seen.clear()
+        made(both, "second")
+        told(second=[it[:3] for it in seen])
+        refused = Dataframer(api_key="wb_not-a-key").dataframer
+        try: made(refused, "third")
+        except dataframer.AuthenticationError as error: told(key=error.status_code)
+        """,
+        YAML=YAML,
+    )
+    probe = ["/api/data-plane/token/", 0, 404]
+    assert all(told[name][0] == probe for name in ("files", "zip", "judge", "spec"))
+    assert [len(told[name]) for name in ("files", "zip", "judge", "spec")] == [2] * 4
+    assert told["files"][1][1] > 400_000
+    assert [path for path, *_ in told["second"]] == ["/api/dataframer/seed-datasets/create/"]
+    assert told["key"] == 401

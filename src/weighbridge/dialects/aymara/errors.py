@@ -1,5 +1,6 @@
 """Our error kinds in this dialect: `{"error": {code, message, details}, "request_id"}`."""
 
+from collections.abc import Sequence
 from contextvars import ContextVar
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -74,7 +75,9 @@ def from_error(error: WeighbridgeError) -> Response:
     if isinstance(error, ExpiredKey):
         code = "auth.expired_key"
     if isinstance(error, InvalidFields):
-        details["fields"] = [{"field": it.field, "message": it.message} for it in error.problems]
+        details["fields"] = [
+            {"field": it.field, "message": in_their_words(it.message)} for it in error.problems
+        ]
     return _answer(status, code, in_their_words(error.message), details)
 
 
@@ -121,13 +124,16 @@ class RequestIds:
 
 
 def _from_fields(_request: Request, error: RequestValidationError) -> Response:
-    problems = [
-        {"field": ".".join(map(str, it["loc"][1:])), "message": it["msg"]} for it in error.errors()
-    ]
+    problems = [{"field": _field(it["loc"]), "message": it["msg"]} for it in error.errors()]
     message = "; ".join(
         f"{it['field']}: {it['message']}" if it["field"] else it["message"] for it in problems[:20]
     )
     return _answer(422, "validation.invalid_format", message, {"fields": problems})
+
+
+def _field(place: Sequence[str | int]) -> str:
+    """The path of a field within a request; the tags of unions are no part of it."""
+    return ".".join(str(part) for part in place[1:] if not str(part).startswith("("))
 
 
 def _answer(status: int, code: str, message: str, details: dict[str, Any]) -> Response:

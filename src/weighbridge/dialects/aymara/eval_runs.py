@@ -1,6 +1,7 @@
 """Eval runs and their responses: the vendor's words and ours, in both directions."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from weighbridge.core.asset import Asset
@@ -32,6 +33,7 @@ async def given_of(services: Services, caller: Caller, asked: EvalRunIn) -> list
     """
     problems: list[FieldProblem] = []
     found: list[Given] = []
+    assets = await _assets_of(services, caller, asked)
     for number, it in enumerate(asked.responses):
         field = f"responses.{number}"
         try:
@@ -49,11 +51,13 @@ async def given_of(services: Services, caller: Caller, asked: EvalRunIn) -> list
         asset: Asset | None = None
         if isinstance(it.content, FileReference):
             try:
-                asset = await services.assets.resolve(
-                    caller, it.content.file_uuid, it.content.remote_file_path
-                )
+                meant = services.assets.meant(it.content.file_uuid, it.content.remote_file_path)
             except NotFound as error:
                 problems.append(FieldProblem(f"{field}.content", error.message))
+                continue
+            asset = assets.get(meant)
+            if asset is None:
+                problems.append(FieldProblem(f"{field}.content", "there is no such file"))
                 continue
         elif it.content_type in {"image", "video"} and it.content is not None:
             message = f"an answer of the type {it.content_type} is a file: upload it first"
@@ -188,6 +192,18 @@ async def _response(
         # Ours: who judged, and what of the answer the verdict rests on.
         "weighbridge": {"judge": verdict.judge, "evidence": list(verdict.evidence)},
     }
+
+
+async def _assets_of(services: Services, caller: Caller, asked: EvalRunIn) -> dict[str, Asset]:
+    """The files that answers refer to, by id, as far as they are there."""
+    wanted = []
+    for it in asked.responses:
+        if isinstance(it.content, FileReference):
+            with suppress(NotFound):  # that is told at its place
+                wanted.append(
+                    services.assets.meant(it.content.file_uuid, it.content.remote_file_path)
+                )
+    return await services.assets.find(caller, wanted) if wanted else {}
 
 
 async def _given(

@@ -49,24 +49,25 @@ class WorkflowInstructions(_Lenient):
 
 def _kind_of_instructions(value: Any) -> str:
     if isinstance(value, str):
-        return "text"
-    return "agent" if isinstance(value, dict) and "system_prompt" in value else "workflow"
+        return "(text)"
+    is_agent = isinstance(value, dict) and "system_prompt" in value
+    return "(agent)" if is_agent else "(workflow)"
 
 
 Instructions: TypeAlias = Annotated[
-    Annotated[str, Tag("text")]
-    | Annotated[AgentInstructions, Tag("agent")]
-    | Annotated[WorkflowInstructions, Tag("workflow")],
+    Annotated[str, Tag("(text)")]
+    | Annotated[AgentInstructions, Tag("(agent)")]
+    | Annotated[WorkflowInstructions, Tag("(workflow)")],
     Discriminator(_kind_of_instructions),
 ]
 
 
 def _kind_of_content(value: Any) -> str:
-    return "file" if isinstance(value, dict | FileReference) else "text"
+    return "(file)" if isinstance(value, dict | FileReference) else "(text)"
 
 
 Content: TypeAlias = Annotated[
-    Annotated[str, Tag("text")] | Annotated[FileReference, Tag("file")],
+    Annotated[str, Tag("(text)")] | Annotated[FileReference, Tag("(file)")],
     Discriminator(_kind_of_content),
 ]
 

@@ -30,7 +30,10 @@ _RUN_REPORT = "score_run_summary."
 
 
 def _in_utc(when: datetime) -> datetime:
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when
+    try:
+        return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("that is no moment in the years 1 to 9999 of UTC") from error
 
 
 _Moment: TypeAlias = Annotated[datetime, AfterValidator(_in_utc)]

@@ -156,8 +156,7 @@ async def converse(
 async def _reply(
     panel: Panel, model: str | None, request: ChatRequest, schema: JsonObject
 ) -> Reply:
-    known = _key(panel.model(model))
-    if known in _without_schema:
+    if _without_schema and _key(panel.model(model)) in _without_schema:
         return await panel.chat(model, request)
     try:
         return await panel.chat(model, replace(request, schema=schema))
@@ -165,7 +164,7 @@ async def _reply(
         if not refuses_schema(failed.failure):
             raise
     reply = await panel.chat(model, request)
-    _without_schema.add(known)
+    _without_schema.add(_key(panel.model(model)))
     return reply
 
 

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -43,44 +43,38 @@ _HEAD = LONGEST * 2 // 3
 _TOKENS_EACH = 64
 
 
-@dataclass(frozen=True, slots=True)
 class AskedProperty:
     """A property that a judge is asked about.
 
-    Attributes:
+    Args:
         values: on offer, no two of them the same.
         description: what is looked at; "": its name says it.
+
+    Attributes:
+        other: what is said of a text with a value that is not on offer; None: that is on offer.
+        unclear: what is said of a text that does not tell.
+        offer: all that may be said.
     """
 
-    name: str
-    values: tuple[str, ...]
-    description: str = ""
+    __slots__ = (
+        *("_by_folded", "_by_word", "description", "name", "offer", "other", "unclear", "values"),
+    )
 
-    @property
-    def other(self) -> str | None:
-        """What is said of a text with a value that is not on offer; None: that is on offer."""
-        return None if OTHER in map(str.casefold, self.values) else OTHER
-
-    @property
-    def unclear(self) -> str:
-        """What is said of a text that does not tell."""
-        word, taken = "unclear", set(map(str.casefold, self.values))
-        while word in taken:
-            word = f"({word})"
-        return word
-
-    @property
-    def offer(self) -> list[str]:
-        """All that may be said."""
-        return [*self.values, *filter(None, (self.other,)), self.unclear]
+    def __init__(self, name: str, values: Sequence[str], description: str = "") -> None:
+        self.name, self.values, self.description = name, tuple(values), description
+        taken = {value.casefold() for value in values}
+        self.other = None if OTHER in taken else OTHER
+        self.unclear = "unclear"
+        while self.unclear in taken:
+            self.unclear = f"({self.unclear})"
+        self.offer = [*values, *filter(None, (self.other,)), self.unclear]
+        self._by_word = {" ".join(it.split()): it for it in reversed(self.offer)}
+        self._by_folded = {key.casefold(): it for key, it in self._by_word.items()}
 
     def meant(self, said: object) -> str | None:
         """What of the offer somebody means, white space and, if need be, case aside; None: none."""
-        exact = {" ".join(it.split()): it for it in reversed(self.offer)}
         word = " ".join(said.split()) if isinstance(said, str) else said_word(said)
-        if word in exact:
-            return exact[word]
-        return {key.casefold(): it for key, it in exact.items()}.get(word.casefold())
+        return self._by_word.get(word) or self._by_folded.get(word.casefold())
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,46 +96,49 @@ class Classes:
     repaired: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A text, and what is known about its like.
-
-    Attributes:
-        about, requirements: of all such texts; "": nothing is said.
-    """
-
-    text: str
-    about: str = ""
-    requirements: str = ""
-
-
-async def classify(
-    panel: Panel,
-    model: str | None,
-    properties: Sequence[AskedProperty],
-    sample: Sample,
-    manner: Manner,
-) -> Classes:
-    """What a judge sees in a text.
+class Classifier:
+    """Asks judges about the same properties of any number of texts.
 
     Args:
-        model: whom to ask, by the name the panel knows.
-
-    Raises:
-        CallFailed: a call did not get through.
+        properties: at least one. about, requirements: of all such texts; "": nothing is said.
+        manner: how a judge is asked.
     """
-    if panel.is_embedded(model):
-        return await _by_embedded(properties, sample.text)
-    judge = panel.model(model).name
-    parts = list(in_chunks(properties))
-    said = await asyncio.gather(*(_ask(panel, model, it, sample, manner) for it in parts))
-    return Classes(
-        {name: value for one in said for name, value in one.found.items()},
-        {name: why for one in said for name, why in one.untold.items()},
-        "\n".join(one.reason for one in said if one.reason),
-        judge,
-        any(one.repaired for one in said),
-    )
+
+    __slots__ = ("_properties", "_questions")
+
+    def __init__(
+        self,
+        properties: Sequence[AskedProperty],
+        manner: Manner,
+        about: str = "",
+        requirements: str = "",
+    ) -> None:
+        self._properties = tuple(properties)
+        self._questions = [
+            Question(it, manner, about, requirements) for it in in_chunks(properties)
+        ]
+
+    async def classify(self, panel: Panel, model: str | None, text: str) -> Classes:
+        """What a judge sees in a text.
+
+        Args:
+            model: whom to ask, by the name the panel knows.
+
+        Raises:
+            CallFailed: a call did not get through.
+        """
+        if panel.is_embedded(model):
+            return await _by_embedded(self._properties, text)
+        if len(self._questions) == 1:
+            return await self._questions[0].ask(panel, model, text)
+        said = await asyncio.gather(*(it.ask(panel, model, text) for it in self._questions))
+        return Classes(
+            {name: value for one in said for name, value in one.found.items()},
+            {name: why for one in said for name, why in one.untold.items()},
+            "\n".join(one.reason for one in said if one.reason),
+            said[0].judge,
+            any(one.repaired for one in said),
+        )
 
 
 def in_chunks(properties: Sequence[AskedProperty]) -> Iterator[list[AskedProperty]]:
@@ -165,41 +162,66 @@ def in_chunks(properties: Sequence[AskedProperty]) -> Iterator[list[AskedPropert
         yield chunk
 
 
-def messages_for(properties: Sequence[AskedProperty], sample: Sample) -> tuple[Message, ...]:
-    """The question about some properties."""
-    parts = _wording()
-    texts = {
-        "about": sample.about.strip(),
-        "requirements": sample.requirements.strip(),
-        ANSWER: _shortened(sample.text),
-    }
-    texts = {name: text for name, text in texts.items() if text or name == ANSWER}
-    fences = Fences(texts)
-    facts = [_counted(sample.text)]
-    if len(sample.text) > LONGEST:
-        facts.append(parts["cut"])
-    blocks = [f"{parts[name]}:\n{fences.around(name)}" for name in texts]
-    described = [_described(key, one) for key, one in _keyed(properties).items()]
-    names = ", ".join(json.dumps(key) for key in _keyed(properties))
-    user = "\n\n".join(
-        (
-            parts["task"],
-            frame()["material"],
-            *blocks,
-            " ".join(facts),
-            parts["properties"],
-            *described,
-            parts["form"].replace("{names}", names),
-        )
-    )
-    system = frame()["system"].replace("{nonce}", fences.nonce)
-    return (Message("system", system), Message("user", user))
+class Question:
+    """A question about some properties, made ready to be asked about any number of texts.
+
+    Attributes:
+        properties: what it is about.
+        schema: of a reply: why before what.
+    """
+
+    __slots__ = ("_about", "_ending", "_first", "_keyed", "_parameters", "properties", "schema")
+
+    def __init__(
+        self,
+        properties: Sequence[AskedProperty],
+        manner: Manner,
+        about: str = "",
+        requirements: str = "",
+    ) -> None:
+        self.properties = tuple(properties)
+        # Under short names, as not every endpoint takes any name in a schema.
+        self._keyed = {f"p{number}": one for number, one in enumerate(properties, start=1)}
+        self._first = next(iter(self._keyed))
+        told = {"about": about.strip(), "requirements": requirements.strip()}
+        self._about = {name: text for name, text in told.items() if text}
+        self._parameters = _with_room(manner, len(properties)).wire()
+        self.schema = _schema(self._keyed)
+        parts = _wording()
+        names = ", ".join(json.dumps(key) for key in self._keyed)
+        described = [_described(key, one) for key, one in self._keyed.items()]
+        form = parts["form"].replace("{names}", names)
+        self._ending = "\n\n".join((parts["properties"], *described, form))
+
+    def messages(self, text: str) -> tuple[Message, ...]:
+        """What a judge is told about a text."""
+        parts = _wording()
+        texts = {**self._about, ANSWER: _shortened(text)}
+        fences = Fences(texts)
+        blocks = [f"{parts[name]}:\n{fences.around(name)}" for name in texts]
+        facts = _counted(text)
+        if len(text) > LONGEST:
+            facts = f"{facts} {parts['cut']}"
+        user = "\n\n".join((parts["task"], frame()["material"], *blocks, facts, self._ending))
+        system = frame()["system"].replace("{nonce}", fences.nonce)
+        return (Message("system", system), Message("user", user))
+
+    async def ask(self, panel: Panel, model: str | None, text: str) -> Classes:
+        """What a judge sees in a text; as `Classifier.classify`."""
+        reader = _Reader(self._keyed, self._first)
+        request = ChatRequest(self.messages(text), self._parameters)
+        said = await converse(panel, model, request, self.schema, reader)
+        judge = panel.model(model).name
+        if isinstance(said, Ungraded):
+            names = [one.name for one in self.properties]
+            return Classes(dict.fromkeys(names), dict.fromkeys(names, said.reason), "", judge, True)
+        found, reason = said.what
+        return Classes(found, reader.untold, reason, judge, said.again)
 
 
-def schema_of(properties: Sequence[AskedProperty]) -> JsonObject:
-    """JSON schema of a reply about some properties: why before what."""
+def _schema(keyed: Mapping[str, AskedProperty]) -> JsonObject:
     fields: dict[str, Any] = {"reason": {"type": "string"}}
-    for key, one in _keyed(properties).items():
+    for key, one in keyed.items():
         fields[key] = {"type": "string", "enum": one.offer}
     return {
         "type": "object",
@@ -218,57 +240,37 @@ def wording_digest() -> str:
 # Asking a model
 
 
-@dataclass(slots=True)
 class _Reader:
     """Reads the replies to one question. The first has to be whole; of a second one what is of use
     is taken."""
 
-    properties: Sequence[AskedProperty]
-    tries: int = 0
-    untold: dict[str, str] = field(default_factory=dict)
+    __slots__ = ("_first", "_keyed", "_tries", "untold")
+
+    def __init__(self, keyed: Mapping[str, AskedProperty], first: str) -> None:
+        self._keyed, self._first = keyed, first
+        self._tries = 0
+        self.untold: dict[str, str] = {}
 
     def __call__(self, reply: str) -> tuple[dict[str, str | None], str]:
-        self.tries += 1
-        keyed = _keyed(self.properties)
-        said, _ = last_object(reply, next(iter(keyed)))
+        self._tries += 1
+        said, _ = last_object(reply, self._first)
         found: dict[str, str | None] = {}
         problems: list[str] = []
-        for key, one in keyed.items():
+        for key, one in self._keyed.items():
             value = one.meant(said.get(key))
             if value is None:
                 offered = ", ".join(json.dumps(it, ensure_ascii=False) for it in one.offer[:20])
                 problem = f"{key} is {shown(said.get(key))}: it must be one of {offered}"
                 problems.append(problem)
                 self.untold[one.name] = f"the judge said {shown(said.get(key))}"
-                found[one.name] = None
-                continue
-            if value == one.unclear:
+            elif value == one.unclear:
                 self.untold[one.name] = "the judge says that the sample does not tell"
-            found[one.name] = None if value == one.unclear else value
-        if problems and (self.tries == 1 or len(problems) == len(keyed)):
+                value = None
+            found[one.name] = value
+        if problems and (self._tries == 1 or len(problems) == len(self._keyed)):
             self.untold.clear()
             raise Unreadable("; ".join(problems[:5]))
         return found, said_text(said.get("reason"))
-
-
-async def _ask(
-    panel: Panel,
-    model: str | None,
-    properties: Sequence[AskedProperty],
-    sample: Sample,
-    manner: Manner,
-) -> Classes:
-    reader = _Reader(properties)
-    request = ChatRequest(
-        messages_for(properties, sample), _with_room(manner, len(properties)).wire()
-    )
-    said = await converse(panel, model, request, schema_of(properties), reader)
-    judge = panel.model(model).name
-    if isinstance(said, Ungraded):
-        names = [one.name for one in properties]
-        return Classes(dict.fromkeys(names), dict.fromkeys(names, said.reason), "", judge, True)
-    found, reason = said.what
-    return Classes(found, reader.untold, reason, judge, said.again)
 
 
 def _with_room(manner: Manner, count: int) -> Manner:
@@ -277,11 +279,6 @@ def _with_room(manner: Manner, count: int) -> Manner:
         return manner
     room = max(manner.max_tokens, 256 + _TOKENS_EACH * count)
     return Manner(manner.temperature, room, manner.params)
-
-
-def _keyed(properties: Sequence[AskedProperty]) -> dict[str, AskedProperty]:
-    """Under short names, as not every endpoint takes any name in a schema."""
-    return {f"p{number}": one for number, one in enumerate(properties, start=1)}
 
 
 def _described(key: str, one: AskedProperty) -> str:
@@ -299,10 +296,7 @@ def _described(key: str, one: AskedProperty) -> str:
 
 def _counted(text: str) -> str:
     counts = {"words": len(text.split()), "lines": text.count("\n") + 1, "characters": len(text)}
-    told = _wording()["counted"]
-    for name, count in counts.items():
-        told = told.replace(f"{{{name}}}", str(count))
-    return told
+    return _wording()["counted"].format(**counts)
 
 
 def _shortened(text: str) -> str:

@@ -1,6 +1,8 @@
 """Judges with several dimensions, and content that is sent to them. They are made through our own
 API or at the command line, as the vendor has no way to make them but its pages."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -12,6 +14,7 @@ from weighbridge.dialects import shared
 from weighbridge.dialects.dataframer.access import CallerHere, ServicesHere, read_id, shown_id
 from weighbridge.dialects.dataframer.errors import parsed
 from weighbridge.dialects.dataframer.wire import json_answer, moment
+from weighbridge.errors import NotFound
 from weighbridge.services.judge_content import Sent
 
 router = APIRouter(prefix="/judges")
@@ -62,9 +65,9 @@ async def list_judges(
 @router.get("/{judge_id}")
 async def get_judge(services: ServicesHere, caller: CallerHere, judge_id: str) -> Response:
     """One judge."""
-    return json_answer(
-        _shown(await services.judges.get(caller, read_id("judge", judge_id, _JUDGE)))
-    )
+    with _not_found(_JUDGE):
+        found = await services.judges.get(caller, read_id("judge", judge_id, _JUDGE))
+    return json_answer(_shown(found))
 
 
 @router.post("/{judge_id}/evaluations")
@@ -75,19 +78,16 @@ async def evaluate(
     found = read_id("judge", judge_id, _JUDGE)
     body, _ = await shared.read_json(request)
     new = parsed(_NEW, body)
-    made = await services.judges.evaluate(
-        caller,
-        found,
-        Sent(
-            output=new.output,
-            messages=new.messages,
-            input=new.input,
-            name=new.name,
-            generation_model=new.generation_model,
-            metadata=new.metadata,
-        ),
-        model=new.model_override or None,
+    sent = Sent(
+        output=new.output,
+        messages=new.messages,
+        input=new.input,
+        name=new.name,
+        generation_model=new.generation_model,
+        metadata=new.metadata,
     )
+    with _not_found(_JUDGE):
+        made = await services.judges.evaluate(caller, found, sent, model=new.model_override or None)
     return json_answer(_evaluation(made))
 
 
@@ -96,9 +96,10 @@ async def list_evaluations(
     services: ServicesHere, caller: CallerHere, judge_id: str, paging: Annotated[Paging, Query()]
 ) -> Response:
     """Those of a judge, newest first, without the text that was judged."""
-    found, count = await services.judges.evaluations(
-        caller, read_id("judge", judge_id, _JUDGE), start=paging.offset, limit=paging.limit
-    )
+    with _not_found(_JUDGE):
+        found, count = await services.judges.evaluations(
+            caller, read_id("judge", judge_id, _JUDGE), start=paging.offset, limit=paging.limit
+        )
     return json_answer({"count": count, "results": [_evaluation(it) for it in found]})
 
 
@@ -107,10 +108,20 @@ async def get_evaluation(
     services: ServicesHere, caller: CallerHere, judge_id: str, evaluation_id: str
 ) -> Response:
     """One evaluation, with the text that was judged."""
-    found = await services.judges.evaluation(
-        caller, read_id("judge", judge_id, _JUDGE), read_id("jeval", evaluation_id, _EVALUATION)
-    )
+    with _not_found(_EVALUATION):
+        found = await services.judges.evaluation(
+            caller, read_id("judge", judge_id, _JUDGE), read_id("jeval", evaluation_id, _EVALUATION)
+        )
     return json_answer({**_evaluation(found), "rendered_text": found.rendered})
+
+
+@contextmanager
+def _not_found(what: str) -> Iterator[None]:
+    """What is not there is told of without the id that we know it by."""
+    try:
+        yield
+    except NotFound as error:
+        raise NotFound(f"{what} not found") from error
 
 
 def _shown(judge: DimensionalJudge) -> dict[str, Any]:
