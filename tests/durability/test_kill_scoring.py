@@ -3,15 +3,12 @@ and nobody is asked again about what was known."""
 
 import json
 import random
-import re
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +16,11 @@ import pytest
 
 from support.aymara_client import Server, prompt_text
 from support.killed_server import KilledServer
+from support.voices import Voices, about, speaking, until
 
 PROMPTS = 30
 LATENCY_S = 0.06
 AT_ONCE = 4
-_MODEL = """
-[[models]]
-name = "{name}"
-protocol = "openai"
-base_url = "{url}"
-model = "{name}"
-max_concurrency = {at_once}
-price = {{ input = 0.0, output = 0.0 }}
-"""
 # What a call, or the outcome of a case, is about: what it says → what it is called.
 CALLS = {
     r"This is prompt (\d+) of": "write {}",
@@ -45,119 +34,34 @@ OUTCOMES = {
 }
 
 
-def about(text: str, kinds: dict[str, str]) -> str:
-    """What a text is about; the last of its kind where it says several."""
-    for pattern, name in kinds.items():
-        if found := re.findall(pattern, text):
-            return name.format(found[-1])
-    raise AssertionError(f"nobody knows what this is about: {text[-2000:]}")
-
-
-@dataclass
-class Voices:
-    """Models at an endpoint in this process, which know what they were asked about.
-
-    Attributes:
-        asked: what, in order. refused: what came that is about nothing known.
-    """
-
-    asked: list[str] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    url: str = ""
-
-    def count(self, kind: str) -> int:
-        """Calls of a kind."""
-        return sum(it.startswith(kind) for it in list(self.asked))
-
-    def reply(self, text: str) -> str:
-        """What the model says."""
-        kind, _, which = about(text, CALLS).rpartition(" ")
-        if kind == "write":
-            return json.dumps({"prompt": f"{prompt_text(int(which))} (question {which})"})
-        if kind == "go on":
-            return json.dumps({"prompt": f"What follows {which}?"})
-        fails = which.endswith("0")
-        verdict = "fail" if fails else "pass"
-        quoted = [f"answer {which}"] if fails else []
-        return json.dumps(
-            {"reason": "So it is.", "evidence": quoted, "verdict": verdict, "confidence": 0.9}
-        )
-
-    def noted(self, text: str) -> None:
-        """Remember what is asked, before it is answered."""
-        try:
-            self.asked.append(about(text, CALLS))
-        except AssertionError as error:
-            self.refused.append(str(error))
-            raise
+def reply(subject: str, _asked: str) -> str:
+    """What the models say."""
+    kind, _, which = subject.rpartition(" ")
+    if kind == "write":
+        return json.dumps({"prompt": f"{prompt_text(int(which))} (question {which})"})
+    if kind == "go on":
+        return json.dumps({"prompt": f"What follows {which}?"})
+    fails = which.endswith("0")
+    verdict = "fail" if fails else "pass"
+    quoted = [f"answer {which}"] if fails else []
+    return json.dumps(
+        {"reason": "So it is.", "evidence": quoted, "verdict": verdict, "confidence": 0.9}
+    )
 
 
 @pytest.fixture
 def voices() -> Iterator[Voices]:
-    heard = Voices()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            text = body["messages"][-1]["content"]
-            heard.noted(text)
-            time.sleep(LATENCY_S)
-            message = {"role": "assistant", "content": heard.reply(text)}
-            answer = json.dumps(
-                {
-                    "id": "x",
-                    "object": "chat.completion",
-                    "model": body["model"],
-                    "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-                    "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-                }
-            ).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_said: object) -> None:
-            pass
-
-    class Endpoint(ThreadingHTTPServer):
-        def handle_error(self, *_said: object) -> None:
-            pass  # whoever asked was killed
-
-    endpoint = Endpoint(("127.0.0.1", 0), Handler)
-    heard.url = f"http://127.0.0.1:{endpoint.server_port}/v1"
-    thread = threading.Thread(target=endpoint.serve_forever)
-    thread.start()
-    yield heard
-    endpoint.shutdown()
-    thread.join()
-    endpoint.server_close()
+    with speaking(CALLS, reply, LATENCY_S) as voices:
+        yield voices
 
 
 @pytest.fixture
 def server(tmp_path: Path, voices: Voices) -> Iterator[KilledServer]:
-    declared = [
-        _MODEL.format(name=name, url=voices.url, at_once=AT_ONCE) for name in ("writer", "judge")
-    ]
-    defaults = '[defaults]\ngenerator = "writer"\njudge = "judge"\n'
-    (tmp_path / "models.toml").write_text("".join([*declared, defaults]))
+    voices.declare(tmp_path, AT_ONCE)
     server = KilledServer(tmp_path)
     server.start()
     yield server
     server.kill()
-
-
-def until(what: Callable[[], Any], within_s: float = 60) -> Any:
-    """What this gives as soon as it gives something."""
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
-        if found := what():
-            return found
-        time.sleep(0.005)
-    raise AssertionError("it did not come to that in time")
 
 
 def ended(server: KilledServer, path: str) -> dict[str, Any]:

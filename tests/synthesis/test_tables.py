@@ -168,3 +168,11 @@ def test_odd_cells_are_no_numbers() -> None:
         row["amount"] = cell
     found = compared(seeds, samples)["by_name"]["amount"]
     assert found["missing_in_samples"] == pytest.approx(7 / 20)
+
+
+def test_values_that_no_database_keeps_are_told_without_what_it_does_not() -> None:
+    seeds = rows(40, 1)
+    for row in seeds[:20]:
+        row["mood"] = "ca\x00lm\ud800"
+    shares = compared(seeds, rows(40, 2))["by_name"]["mood"]["shares"]
+    assert "calm?" in {it["value"] for it in shares}

@@ -156,7 +156,7 @@ def _outcome(said: Classes, wanted: Mapping[str, str] | None) -> Outcome:
 
 
 def _same(one: str, other: str) -> bool:
-    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    return one == other or " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
 
 
 def _check(name: str, values: tuple[str, ...]) -> None:

@@ -89,6 +89,20 @@ class Submission:
     responses: tuple[Response, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How a scoring stands.
+
+    Attributes:
+        rate: how many of its responses passed.
+        runs: ids of the runs that judge them: one for each time that some were handed in.
+    """
+
+    state: ScoringState
+    rate: PassRate
+    runs: tuple[str, ...]
+
+
 class Scorings:
     """The scorings of an installation.
 
@@ -246,17 +260,22 @@ class Scorings:
 
     async def pass_rate(self, caller: Caller, scoring: Scoring) -> PassRate:
         """How many of its responses passed."""
-        return (await self.overview(caller, [scoring]))[scoring.id][1]
+        return (await self.overview(caller, [scoring]))[scoring.id].rate
 
-    async def overview(
-        self, caller: Caller, found: Sequence[Scoring]
-    ) -> dict[str, tuple[ScoringState, PassRate]]:
-        """Where several scorings are, and their pass rates, by id."""
+    async def overview(self, caller: Caller, found: Sequence[Scoring]) -> dict[str, Overview]:
+        """How several scorings stand, by id."""
         wanted = [it.id for it in found]
         async with self._store.begin() as connection:
             known = await scorings.standings(connection, caller.workspace_id, wanted)
             rates = await pass_rates(connection, caller.workspace_id, wanted, known)
-        return {id_: (state_of(known.get(id_, ())), rates[id_]) for id_ in wanted}
+        runs = {
+            id_: tuple(it.batch.run_id for it in batches if it.batch.run_id is not None)
+            for id_, batches in known.items()
+        }
+        return {
+            id_: Overview(state_of(known.get(id_, ())), rates[id_], runs.get(id_, ()))
+            for id_ in wanted
+        }
 
     async def responses(
         self, caller: Caller, scoring: Scoring, *, start: int = 0, limit: int = 100

@@ -128,7 +128,7 @@ class SuiteReports:
         found = [await self._scorings.get(caller, it) for it in scoring_ids]
         states = await self._scorings.overview(caller, found)
         for scoring in found:
-            _check_over(scoring, states[scoring.id][0])
+            _check_over(scoring, states[scoring.id].state)
         digests = [await self._digest(caller, scoring) for scoring in found]
         drafts = await asyncio.to_thread(summaries.drafts, digests)
         sandbox = any(scoring.sandbox for scoring in found)

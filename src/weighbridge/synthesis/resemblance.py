@@ -120,7 +120,8 @@ def resemblance(samples: Sequence[Excerpt], seeds: Sequence[Excerpt]) -> tuple[J
     whole = [*seeds, *samples]
     found = _Pairs(whole, len(seeds))
     n, m = len(samples), len(seeds)
-    measure, means = "", (None, None)
+    measure = ""
+    means: tuple[float | None, float | None] = (None, None)
     if whole:
         likenesses = Likenesses([it.form for it in whole])
         for start, block in likenesses.rough_blocks():

@@ -289,7 +289,11 @@ def _coded(column: _Compared, values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _text(cell: Json) -> str:
-    return to_cell(cell).strip()[:_LONGEST]
+    """A cell as a value, without what no database keeps."""
+    text = to_cell(cell).strip()[:_LONGEST]
+    if text.isascii() and "\x00" not in text:
+        return text
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def _number(cell: Json) -> float | None:

@@ -208,6 +208,8 @@ async def test_another_workspace_finds_nothing(api: Api, services: Services) -> 
         {"score_run_status": "done"},
         {"is_jailbreak": "perhaps"},
         {"created_after": "yesterday"},
+        {"created_after": "9999-12-31T23:59:59-14:00"},
+        {"run_created_before": "0001-01-01T00:00:00+14:00"},
         {"name": 3},
         [],
     ],

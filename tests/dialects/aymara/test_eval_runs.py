@@ -188,6 +188,8 @@ async def test_what_a_person_says_counts_and_is_remembered(api: Api) -> None:
         (it["previous_is_passed"], it["new_is_passed"], it["previous_confidence"]) for it in entries
     ] == [(True, False, 0.8), (False, True, 0.5)]
     assert entries[0]["new_explanation"] == entries[1]["previous_explanation"] == "It is not."
+    # Why it was said to fail does not explain why it passes.
+    assert (entries[1]["new_confidence"], entries[1]["new_explanation"]) == (None, "Set by hand.")
     assert all(it["answer_history_uuid"] and it["updated_by"]["email"] for it in entries)
 
 
@@ -258,7 +260,7 @@ async def test_a_deleted_run_is_gone(api: Api) -> None:
         ([{"prompt_uuid": "question.nonsense", "content": "x"}], "no such prompt"),
         ([{"prompt_uuid": "FOREIGN", "content": "x"}], "no such prompt"),
         ([{"prompt_uuid": "FIRST"}], "it is needed"),
-        ([{"prompt_uuid": "FIRST", "content": "x"}] * 2, "answered twice"),
+        ([{"prompt_uuid": "FIRST", "content": "x"}] * 2, "also by `responses.0`"),
         ([{"prompt_uuid": "FIRST", "content": "x", "content_type": "image"}], "upload it first"),
         ([{"prompt_uuid": "FIRST", "content": {"file_uuid": "none"}}], "no"),
         ([{"prompt_uuid": "FIRST", "content": "x" * 1_000_001}], "1,000,000 are the most"),
@@ -329,9 +331,10 @@ async def test_another_workspace_sees_no_run(api: Api, services: Services) -> No
 
 async def test_a_run_is_there_through_the_native_door(api: Api, services: Services) -> None:
     made = await api.eval()
-    await api.run(made, "fine", "BAD", name="mine")
+    run = await api.run(made, "fine", "BAD", name="mine")
     operator = await services.keys.operator()
     [view] = await services.runs.views(operator)
     assert (view.evaluation.name, view.evaluation.door) == ("mine", "aymara")
+    assert run["weighbridge"]["runs"] == [view.run.id]
     [metric] = view.run.metrics
     assert (metric.scorer, metric.value, metric.n_scored) == ("conduct", 0.5, 2)

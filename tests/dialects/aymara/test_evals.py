@@ -183,6 +183,8 @@ async def test_a_change_with_a_mistake_changes_nothing(api: Api) -> None:
         answer = await api.client.put(f"/evals/{made['eval_uuid']}", json=body)
         message = problem(answer, 422, "validation.invalid_request")
         assert "prompt_updates.0" in message
+        [field] = answer.json()["error"]["details"]["fields"]
+        assert message == f"{field['field']}: {field['message']}"  # both in the vendor's words
     assert await api.prompts(made) == before
     assert (await api.get(f"/evals/{made['eval_uuid']}"))["name"] == made["name"]
 
@@ -220,6 +222,7 @@ async def test_a_deleted_eval_is_gone_with_its_runs(api: Api) -> None:
     ):
         problem(await api.client.get(path), 404, "resource.not_found")
     problem(await api.client.delete(f"/evals/{made['eval_uuid']}"), 404, "resource.not_found")
+    assert await api.get("/eval-runs") == {"items": [], "count": 0}
 
 
 @pytest.mark.parametrize(
@@ -248,26 +251,25 @@ async def test_what_makes_no_sense_is_refused_before_anything_is_kept(
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "place"),
     [
-        {"num_prompts": "3"},
-        {"is_jailbreak": "yes"},
-        {"modality": "smell"},
-        {"ai_instructions": {"instructions": []}},
-        {"ai_instructions": 7},
-        {"prompt_examples": [{"type": "good"}]},
-        {"ai_description": None},
+        ({"num_prompts": "3"}, "num_prompts"),
+        ({"is_jailbreak": "yes"}, "is_jailbreak"),
+        ({"modality": "smell"}, "modality"),
+        ({"ai_instructions": {"instructions": []}}, "ai_instructions.instructions"),
+        ({"ai_instructions": {"system_prompt": "x", "tools": [1]}}, "ai_instructions.tools"),
+        ({"ground_truth": {"file_uuid": 7}}, "ground_truth.file_uuid"),
+        ({"prompt_examples": [{"type": "good"}]}, "prompt_examples.0.content"),
+        ({"ai_description": None}, "ai_description"),
     ],
 )
 async def test_a_body_of_another_shape_is_refused_by_its_fields(
-    api: Api, fields: dict[str, Any]
+    api: Api, fields: dict[str, Any], place: str
 ) -> None:
     body = {"ai_description": "A bot", "eval_type": "safety", **fields}
     answer = await api.post("/evals", body)
-    message = problem(answer, 422, "validation.invalid_format")
-    [name] = fields
-    assert name in message
-    assert answer.json()["error"]["details"]["fields"]
+    assert problem(answer, 422, "validation.invalid_format").startswith(f"{place}: ")
+    assert [it["field"] for it in answer.json()["error"]["details"]["fields"]] == [place]
 
 
 async def test_another_workspace_sees_nothing(

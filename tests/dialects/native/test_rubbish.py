@@ -70,6 +70,8 @@ async def ids(client: httpx2.AsyncClient) -> dict[str, str]:
     spare = await client.post("/keys", json={"name": "spare"})
     webhook = await client.post("/webhooks", json={"url": "https://1.1.1.1/hook"})
     suite = await client.post("/suites", json={"kind": "safety", "prompts": 1})
+    dimensions = [{"name": "Polite", "scoring_model": "pass_fail"}]
+    judge = await client.post("/judges", json={"name": "manners", "dimensions": dimensions})
     await client.post("/repositories", json={"namespace": "ns", "name": "r"})
     content = "/repositories/ns/r/content?path=q.csv"
     assert (await client.put(content, content=b"q\nja\n")).status_code == 201
@@ -80,6 +82,7 @@ async def ids(client: httpx2.AsyncClient) -> dict[str, str]:
         "{key_id}": spare.json()["id"],
         "{webhook_id}": webhook.json()["id"],
         "{suite_id}": suite.json()["id"],
+        "{judge_id}": judge.json()["id"],
         "{delivery_id}": run_id,
         "{namespace}": "ns",
         "{repository}": "r",

@@ -9,17 +9,16 @@ from weighbridge.core.caller import Caller
 from weighbridge.core.suite import (
     Given,
     Modality,
-    PassRate,
     ScoredResponse,
     Scoring,
     ScoringExample,
-    ScoringState,
     Suite,
 )
 from weighbridge.dialects.aymara import evals, ids, people, wire
 from weighbridge.dialects.aymara.files import link_to_get
 from weighbridge.dialects.aymara.wire import EvalRunIn, FileReference, ResponseIn
 from weighbridge.errors import FieldProblem, InvalidFields, NotFound
+from weighbridge.services.scorings import Overview
 from weighbridge.wiring import Services
 
 FIRST_TURN = 1
@@ -86,15 +85,16 @@ async def shown(
     """Eval runs, without their responses."""
     about = await services.suites.find(caller, [it.suite_id for it in found])
     overview = await services.scorings.overview(caller, found)
-    return [run(it, about[it.suite_id], *overview[it.id]) for it in found if it.suite_id in about]
+    return [run(it, about[it.suite_id], overview[it.id]) for it in found if it.suite_id in about]
 
 
-def run(it: Scoring, suite: Suite, state: ScoringState, rate: PassRate) -> dict[str, Any]:
+def run(it: Scoring, suite: Suite, overview: Overview) -> dict[str, Any]:
     """An eval run."""
+    rate = overview.rate
     return {
         "eval_run_uuid": ids.shown(ids.SCORING, it.id),
         "eval_uuid": ids.shown(ids.SUITE, it.suite_id),
-        "status": wire.SCORING_STATUS[state],
+        "status": wire.SCORING_STATUS[overview.state],
         "name": it.name,
         "ai_description": it.ai_description,
         "evaluation": evals.shown(suite),
@@ -117,9 +117,10 @@ def run(it: Scoring, suite: Suite, state: ScoringState, rate: PassRate) -> dict[
         "workspace_uuid": ids.shown(ids.WORKSPACE, it.workspace_id),
         "created_at": wire.moment(it.created_at),
         "updated_at": wire.moment(it.updated_at),
-        # Ours: what the rate is worth, and what is not in it.
+        # Ours: what the rate is worth, what is not in it, and the runs that the native API has.
         "weighbridge": {
             "scoring": it.id,
+            "runs": list(overview.runs),
             "pass_rate": {
                 "value": rate.rate,
                 "low": rate.low,
