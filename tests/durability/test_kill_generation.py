@@ -1,11 +1,13 @@
 """kill -9 of the server while a spec is proposed, samples are written and judged, and attacks are
 thought of: nothing is lost or doubled, and nobody is asked again about what was known."""
 
+import io
 import json
 import random
 import re
 import sqlite3
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -19,9 +21,9 @@ from support import red_team_model
 from support.killed_server import KEY, KilledServer
 from support.voices import Voices, speaking, until
 
-SEEDS = 32
-SAMPLES = 40
-BEHAVIORS, PROMPTS = 4, 10
+SEEDS = 60
+SAMPLES = 60
+BEHAVIORS, PROMPTS = 6, 10
 LATENCY_S = 0.06
 AT_ONCE = 4
 API = "/api/dataframer"
@@ -33,7 +35,7 @@ CALLS = {
     r"Propose a blueprint": "propose",
     r"(?s)<sample-\w+>\nSeed (\d+):.*Say which value": "classify {}",
     r"(?s)<sample-\w+>\nSample (\d+):.*what you found": "revise {}",
-    r"(?s)<answer-\w+>\nSample (\d+):": "judge {}",
+    r"(?s)<answer-\w+>\n?Sample (\d+):": "judge {}",
     r"This is sample (\d+) of": "write {}",
 }
 PROPOSAL = {
@@ -53,7 +55,7 @@ ANSWERED = """
     select outcomes.position, outcomes.answer from outcomes
     join runs on runs.id = outcomes.run_id
     join {0} on {0}.evaluation_id = runs.evaluation_id
-    where outcomes.status = 'answered' and runs.id not in ({1})
+    where outcomes.status in ('answered', 'scored') and runs.id not in ({1})
 """
 
 
@@ -252,11 +254,12 @@ class Story:
         assert (run["samples_completed"], run["samples_failed"]) == (SAMPLES, 0)
         paths = [f"sample_{it}.txt" for it in range(1, SAMPLES + 1)]
         assert [it["path"] for it in run["generated_files"]] == paths
-        texts = []
-        for file in run["generated_files"]:
-            link = self.server.ask(f"{API}/runs/{run_id}/files/{file['id']}/download/")
-            at = link["download_url"].removeprefix(self.server.address)
-            texts.append(self.server.read(at).decode())
+        link: str = until(
+            lambda: self.server.ask(f"{API}/runs/{run_id}/files/download/")["download_url"]
+        )
+        data = self.server.read(link.removeprefix(self.server.address))
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        texts = [archive.read(it).decode() for it in paths]
         assert [it.partition(":")[0] for it in texts] == [
             f"Sample {it}" for it in range(1, SAMPLES + 1)
         ]
@@ -303,7 +306,7 @@ def test_a_server_killed_in_the_middle_of_everything_goes_on(
     kills = Kills(server, voices, author)
 
     def in_the_middle(kind: str, calls: int) -> None:
-        until(lambda: voices.count(kind) >= calls // 2)
+        until(lambda: voices.count(kind) >= calls * 2 // 3)
         kills.now()
 
     Story(server).tell(in_the_middle)
@@ -311,7 +314,7 @@ def test_a_server_killed_in_the_middle_of_everything_goes_on(
     for kind, (asked_before, known) in zip(
         ("classify", "revise", "judge", "attack"), kills.known, strict=True
     ):
-        assert any(it.startswith(kind) for it in known)
+        assert any(it.startswith(kind) for it in known), (kind, asked_before, sorted(known))
         assert any(it.startswith(kind) for it in voices.asked[asked_before:])
 
 

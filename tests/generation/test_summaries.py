@@ -320,7 +320,7 @@ class TestWordsOfAModel:
 def test_a_report_says_who_wrote_the_prompts_and_how_different_they_are(kind: Any) -> None:
     spread = Spread(by_model=48, by_bank=2, median=0.8123, nearest=0.2)
     assert (
-        "Of its prompts 48 were written by a model and 2 come out of weighbridge's own bank; they "
+        "Of its prompts, 48 were written by a model and 2 come out of weighbridge's own bank; they "
         "are 0.81 apart in the median and 0.20 at least (cosine distance)."
     ) in told(kind(prompts=spread), of=None).passing
     assert "prompts" not in told(kind(), of=None).passing.split("For example")[0]

@@ -75,7 +75,7 @@ http = dataframer.DefaultAsyncHttpxClient if is_async else dataframer.DefaultHtt
 def connected(key):
     hooks = {"request": [noted_async if is_async else noted]}
     return getattr(dataframer, os.environ["CLIENT"])(
-        api_key=key, http_client=http(event_hooks=hooks))
+        api_key=key, http_client=http(event_hooks=hooks), _strict_response_validation=True)
 def methods_of(resource, name=""):
     for key in dir(type(resource)):
         if key.startswith(("_", "with_")): continue

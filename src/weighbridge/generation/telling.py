@@ -127,7 +127,7 @@ def prompts(digest: Digest) -> str:
     if it.by_bank:
         come = _one_or(it.by_bank, "comes", "come")
         written.append(f"{it.by_bank:,} {come} out of weighbridge's own bank")
-    told = f"Of its prompts {_and(written)}"
+    told = f"Of its prompts, {_and(written)}"
     if it.median is not None and it.nearest is not None:
         told += (
             f"; they are {it.median:.2f} apart in the median and {it.nearest:.2f} at least (cosine "

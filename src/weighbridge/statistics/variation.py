@@ -158,25 +158,28 @@ class _Model:
         shape = self._spread()
         if not shape.any():
             return 0.0
+        # Estimates lie on a grid: the one seen stands for all up to half way to the next.
+        half_way = 1 / float((self.root**2).mean())
         least, most = 0.0, 1.5
-        while self._below(self._possible(shape * most)) >= chance and most < _FAR:
+        while self._below(self._possible(shape * most), half_way) >= chance and most < _FAR:
             least, most = most, most * 1.6
         for _ in range(_BISECTIONS):
             middle = (least + most) / 2
-            if self._below(self._possible(shape * middle)) < chance:
+            if self._below(self._possible(shape * middle), half_way) < chance:
                 most = middle
             else:
                 least = middle
         return self.distance(self._possible(shape * most))
 
-    def _below(self, off: Floats) -> float:
-        """How often estimates from such shares are below the one seen; ties count half."""
+    def _below(self, off: Floats, more: float = 0.0) -> float:
+        """How often estimates from such shares are below the one seen, or this and so much `more`
+        (in sums of deviations); ties count half."""
         p = self.q + off
         drawn = self.noise * (np.sqrt(p) / self.root)
         drawn -= self._sums(drawn)[:, self.owner] * p
         drawn += off
         found = np.abs(drawn, out=drawn).sum(axis=1)
-        limit = float(np.abs(self.off).sum())
+        limit = float(np.abs(self.off).sum()) + more
         slack = 1e-9 * max(1.0, limit)
         return float((found < limit - slack).mean() + (np.abs(found - limit) <= slack).mean() / 2)
 

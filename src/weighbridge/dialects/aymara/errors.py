@@ -124,7 +124,10 @@ class RequestIds:
 
 
 def _from_fields(_request: Request, error: RequestValidationError) -> Response:
-    problems = [{"field": _field(it["loc"]), "message": it["msg"]} for it in error.errors()]
+    problems = [
+        {"field": _field(it["loc"]), "message": it["msg"].removeprefix("Value error, ")}
+        for it in error.errors()
+    ]
     message = "; ".join(
         f"{it['field']}: {it['message']}" if it["field"] else it["message"] for it in problems[:20]
     )
