@@ -16,10 +16,12 @@ from support.running import Bench
 from weighbridge.core.caller import Caller
 from weighbridge.core.evaluation import Budget
 from weighbridge.core.production import Archive, ProductionView
-from weighbridge.core.run import RunState
+from weighbridge.core.run import Run, RunState
 from weighbridge.core.synthesis import Blueprint, Property, Shape, SpecState
 from weighbridge.errors import Conflict, InvalidFields, NotFound
+from weighbridge.jobs.foreground import run_in_foreground
 from weighbridge.services.production_archives import ProductionArchives
+from weighbridge.services.runs import Runs
 from weighbridge.store import productions as rows_of
 from weighbridge.store.moments import now
 
@@ -416,3 +418,20 @@ async def test_archives_that_are_made_are_left_off_at_the_end(kitchen: Kitchen) 
     await kitchen.archives.close()
     assert kitchen.archives._tasks == {}
     await ProductionArchives(kitchen.bench.store).close()
+
+
+async def test_whoever_looks_while_a_run_ends_sees_no_end_without_files(
+    kitchen: Kitchen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = await kitchen.create(await kitchen.spec(), 3, **DIRECT)
+    usual = Runs.get
+
+    async def get(runs: Runs, caller: Caller, run_id: str) -> Run:
+        monkeypatch.setattr(Runs, "get", usual)
+        await run_in_foreground(kitchen.bench.store, await kitchen.bench.load(run_id))
+        return await usual(runs, caller, run_id)
+
+    monkeypatch.setattr(Runs, "get", get)
+    seen = await kitchen.productions.get(kitchen.bench.caller, view.production.id)
+    assert seen.run.state is RunState.SUCCEEDED
+    assert seen.production.files == 3

@@ -13,7 +13,7 @@ from support import red_team_model
 from support.running import Bench, FakeModel, refuse
 from weighbridge.core.caller import Caller, Role
 from weighbridge.core.red_team import RedTeamSpec, Target
-from weighbridge.core.run import RunState
+from weighbridge.core.run import Run, RunState
 from weighbridge.core.suite import SuiteState
 from weighbridge.errors import Conflict, Forbidden, InvalidFields, NotFound
 from weighbridge.jobs.foreground import run_in_foreground
@@ -420,3 +420,20 @@ def test_the_model_of_these_tests_never_writes_the_same_twice() -> None:
     found = json.loads(red_team_model.answer(asked, 0))["queries"]
     assert len(set(found)) == 5
     assert FakeModel().answer is None
+
+
+async def test_whoever_looks_while_a_run_ends_sees_no_end_without_prompts(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = await parts.begin(2, 2)
+    usual = parts.runs.get
+
+    async def get(caller: Caller, run_id: str) -> Run:
+        monkeypatch.setattr(parts.runs, "get", usual)
+        await run_in_foreground(parts.bench.store, await parts.bench.load(run_id))
+        return await usual(caller, run_id)
+
+    monkeypatch.setattr(parts.runs, "get", get)
+    seen = await parts.red_teams.run(parts.caller, view.red_team.id)
+    assert seen.run.state is RunState.SUCCEEDED
+    assert len(prompts_of(seen)) == 4

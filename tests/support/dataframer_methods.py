@@ -73,6 +73,7 @@ def noted(request):
 async def noted_async(request): noted(request)
 http = dataframer.DefaultAsyncHttpxClient if is_async else dataframer.DefaultHttpxClient
 def connected(key):
+    # It refuses answers that are not of the types that it knows.
     hooks = {"request": [noted_async if is_async else noted]}
     return getattr(dataframer, os.environ["CLIENT"])(
         api_key=key, http_client=http(event_hooks=hooks), _strict_response_validation=True)

@@ -179,6 +179,11 @@ class Anonymizations:
             if found is None:
                 raise NotFound("Anonymization run not found")
             runs = await find_runs(connection, caller.workspace_id, [found.run_id])
+            if _is_behind(found, runs.get(found.run_id)):
+                again = await rows.find_anonymization(
+                    connection, caller.workspace_id, anonymization_id
+                )
+                found = again or found
         return _view(found, runs.get(found.run_id))
 
     async def list(self, caller: Caller) -> builtins.list[AnonymizationView]:
@@ -186,6 +191,8 @@ class Anonymizations:
         async with self._store.begin() as connection:
             found = await rows.list_anonymizations(connection, caller.workspace_id)
             runs = await find_runs(connection, caller.workspace_id, [it.run_id for it in found])
+            if any(_is_behind(it, runs.get(it.run_id)) for it in found):
+                found = await rows.list_anonymizations(connection, caller.workspace_id)
         return [_view(it, runs.get(it.run_id)) for it in found]
 
     async def delete(self, caller: Caller, anonymization_id: str) -> None:
@@ -356,6 +363,11 @@ def _check_formats(seeds: Seeds, request: AnonymizationRequest) -> None:
         listed = ", ".join(request.types)[:200]
         message = f"pii_m1 finds none of these types in texts ({listed}); use llm or all."
         raise InvalidFields([FieldProblem("pii_types", message)])
+
+
+def _is_behind(made: Anonymization, run: Run | None) -> bool:
+    """Whether the run ended after this was read, which must be read again then."""
+    return made.finished_at is None and run is not None and run.state is RunState.SUCCEEDED
 
 
 def _view(made: Anonymization, run: Run | None) -> AnonymizationView:

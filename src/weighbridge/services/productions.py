@@ -215,13 +215,11 @@ class Productions:
         Raises:
             NotFound: the workspace has no such production, or it is deleted.
         """
-        async with self._store.begin() as connection:
-            found = await productions.find_production(
-                connection, caller.workspace_id, production_id
-            )
-        if found is None:
-            raise NotFound("Run not found")
-        return ProductionView(found, await self._runs.get(caller, found.run_id))
+        found = await self._find(caller, production_id)
+        run = await self._runs.get(caller, found.run_id)
+        if run.state is RunState.SUCCEEDED and not found.files:  # it ended in between
+            found = await self._find(caller, production_id)
+        return ProductionView(found, run)
 
     async def list(
         self, caller: Caller, *, spec_id: str | None = None
@@ -310,6 +308,15 @@ class Productions:
         async with aclosing(stream_samples(self._store, view.production)) as pages:
             async for page in pages:
                 yield page
+
+    async def _find(self, caller: Caller, production_id: str) -> Production:
+        async with self._store.begin() as connection:
+            found = await productions.find_production(
+                connection, caller.workspace_id, production_id
+            )
+        if found is None:
+            raise NotFound("Run not found")
+        return found
 
     async def _spec(
         self, caller: Caller, spec_id: str, version: int | None

@@ -273,11 +273,11 @@ class RedTeams:
         Raises:
             NotFound: the workspace has no such run.
         """
-        async with self._store.begin() as connection:
-            found = await red_teams.find_run(connection, caller.workspace_id, red_team_id)
-        if found is None:
-            raise NotFound("Red team run not found")
-        return RedTeamView(found, await self._runs.get(caller, found.run_id))
+        found = await self._find(caller, red_team_id)
+        run = await self._runs.get(caller, found.run_id)
+        if run.state is RunState.SUCCEEDED and found.result is None:  # it ended in between
+            found = await self._find(caller, red_team_id)
+        return RedTeamView(found, run)
 
     async def runs(
         self, caller: Caller, *, spec_id: str | None = None
@@ -358,6 +358,13 @@ class RedTeams:
 
     def _is_embedded(self, name: str) -> bool:
         return self._catalog.resolve(name).protocol == "embedded" if name != RESERVED_NAME else True
+
+    async def _find(self, caller: Caller, red_team_id: str) -> RedTeamRun:
+        async with self._store.begin() as connection:
+            found = await red_teams.find_run(connection, caller.workspace_id, red_team_id)
+        if found is None:
+            raise NotFound("Red team run not found")
+        return found
 
     def _check(self, behaviors: int, prompts: int, model: str) -> None:
         problems = [

@@ -11,7 +11,7 @@ MODELS = """
 [[models]]
 name = "judge"
 protocol = "scripted"
-replies = ['{"reason": "so it is", "p1": "calm", "p2": "unclear"}']
+replies = ['{"reason": "so it is", "p1": "unclear", "p2": "calm"}']
 
 [defaults]
 judge = "judge"
