@@ -82,7 +82,7 @@ def test_where_some_are_and_others_may_be_no_fewer_of_2000_simulations_hold(
 
 
 @given(st.integers(1, 200), st.integers(0, 2**32))
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_the_interval_holds_the_corrected_distance_and_this_is_below_the_estimate(
     n: int, seed: int
 ) -> None:
@@ -177,6 +177,7 @@ def test_the_same_samples_give_the_same_interval() -> None:
 
 
 @given(st.lists(st.integers(0, 12), min_size=2, max_size=3), st.integers(0, 2))
+@settings(deadline=None)
 def test_the_exact_test_adds_up_what_is_no_likelier(counts: list[int], which: int) -> None:
     shares = [(0.5, 0.5), (0.2, 0.8), (0.9, 0.1)][which]
     if len(counts) == 3:

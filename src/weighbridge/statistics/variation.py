@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtrc, gammaln
 
 from weighbridge.statistics.arrays import Floats
-from weighbridge.statistics.intervals import check_level
+from weighbridge.statistics.intervals import check_level, proportion_interval
 from weighbridge.statistics.results import Fit, Variation
 
 MAX_VALUES = 1_000
@@ -25,6 +25,8 @@ _ENOUGH_EXPECTED = 5
 _ROWS = 2_000
 _BALANCINGS = 32
 _TINY = 1e-12
+_INDEPENDENT = 4
+_INDEPENDENT_SCATTER = 0.8
 _FAR = 1e4
 # The least deviation, in standard errors, that the upper end supposes of every value.
 _PUSH = 1.0
@@ -34,6 +36,7 @@ def mean_variation(
     seen: Sequence[NDArray[np.intp]],
     shares: Sequence[Floats],
     *,
+    drawn: Sequence[NDArray[np.intp]] | None = None,
     level: float = 0.95,
     seed: int = 0,
 ) -> Variation:
@@ -67,9 +70,21 @@ def mean_variation(
     it is to hold in both cases. `docs/statistics.md` has the figures, by which the third power and
     the one standard error were chosen, too.
 
+    Samples need not be independent: where values were drawn beforehand, in balance, and samples
+    keep to them, counts scatter less than this supposes, and an estimate is as low as chance alone
+    would not have it. How much less is seen within the samples of the same drawn value. Is it below
+    0.8 of the variance of independent ones, on average over properties, then
+
+    - the lower end and `corrected` suppose that variance, four independent samples added;
+    - the upper end takes no bias away, and is at most the mean distance of drawn and wanted plus
+      the upper end of the share of samples that do not show what was drawn (Wilson's, each for its
+      own property, averaged), as the distance of two tallies is at most the share of pairs that
+      differ. It then holds in more than it says.
+
     Args:
         seen: for each property, for each sample, the place of its value; -1: not known. Each
             property is known of at least one sample.
+        drawn: the same for the values that samples were to show; None: there are none.
         shares: for each property, how often each value should occur; they add up to 1.
         level: confidence level of the interval.
         seed: of the resampling.
@@ -83,9 +98,56 @@ def mean_variation(
     if model.q.size > MAX_VALUES:
         return Variation(estimate, None, None, None, level)
     tail = (1 - level) / 2
-    corrected, low = model.shrunk_to(0.5), model.shrunk_to(1 - tail)
-    high = max(model.spread_to(tail), corrected)
-    return Variation(estimate, corrected, min(low, corrected), high, level)
+    kept = None if drawn is None else _kept_to(seen, drawn, shares, level)
+    if kept is None:
+        corrected, low = model.shrunk_to(0.5), model.shrunk_to(1 - tail)
+        high = model.spread_to(tail)
+    else:
+        high = min(model.spread_to(tail, folded=False), kept.most)
+        model.scatter_less(kept.scatter)
+        corrected, low = model.shrunk_to(0.5), model.shrunk_to(1 - tail)
+    return Variation(estimate, corrected, min(low, corrected), max(high, corrected), level)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """How samples keep to what was drawn for them.
+
+    Attributes:
+        scatter: of each property the variance of its shares, as a part of that of independent ones.
+        most: the greatest distance that goes with the samples which do not show what was drawn.
+    """
+
+    scatter: Floats
+    most: float
+
+
+def _kept_to(
+    seen: Sequence[NDArray[np.intp]],
+    drawn: Sequence[NDArray[np.intp]],
+    shares: Sequence[Floats],
+    level: float,
+) -> _Kept | None:
+    """None: they scatter like independent ones."""
+    scatter, found, most = [], [], []
+    for own, before, wanted in zip(seen, drawn, shares, strict=True):
+        known = (own >= 0) & (before >= 0)
+        n = int(known.sum())
+        table = np.zeros((wanted.size, wanted.size))
+        np.add.at(table, (before[known], own[known]), 1)
+        total, groups = table.sum(axis=0), table.sum(axis=1)
+        within = n - (table**2 / np.where(groups > 0, groups, 1)[:, None]).sum()
+        spare = n - (groups > 0).sum()
+        alone = (n - (total**2).sum() / max(1, n)) / max(1, n)
+        part = min(1.0, within / spare / alone) if spare > 0 and alone > 0 else 0.0
+        scatter.append(part)
+        found.append((part * n + _INDEPENDENT) / (n + _INDEPENDENT))
+        differ = proportion_interval(n - int(np.trace(table)), n, level).high
+        off = np.abs(groups / max(1, n) - wanted).sum() / 2
+        most.append(1.0 if differ is None else min(1.0, differ + off))
+    if np.mean(scatter) >= _INDEPENDENT_SCATTER:
+        return None
+    return _Kept(np.array(found), float(np.mean(most)))
 
 
 @dataclass(slots=True)
@@ -153,32 +215,41 @@ class _Model:
                 least = middle
         return self.distance(self._shrunk((least + most) / 2))
 
-    def spread_to(self, chance: float) -> float:
-        """The D whose estimates are below the one seen with this chance, if deviations are many."""
+    def scatter_less(self, part: Floats) -> None:
+        """Let counts of each property have this part of the variance they have."""
+        self.noise = self.noise * np.sqrt(part)[self.owner]
+
+    def spread_to(self, chance: float, folded: bool = True) -> float:
+        """The D whose estimates are below the one seen with this chance, if deviations are many.
+
+        Args:
+            folded: whether a deviation that chance turns round counts as it then is, and not
+                against the others.
+        """
         shape = self._spread()
         if not shape.any():
             return 0.0
         # Estimates lie on a grid: the one seen stands for all up to half way to the next.
         half_way = 1 / float((self.root**2).mean())
         least, most = 0.0, 1.5
-        while self._below(self._possible(shape * most), half_way) >= chance and most < _FAR:
+        while self._below(self._possible(shape * most), half_way, folded) >= chance and most < _FAR:
             least, most = most, most * 1.6
         for _ in range(_BISECTIONS):
             middle = (least + most) / 2
-            if self._below(self._possible(shape * middle), half_way) < chance:
+            if self._below(self._possible(shape * middle), half_way, folded) < chance:
                 most = middle
             else:
                 least = middle
         return self.distance(self._possible(shape * most))
 
-    def _below(self, off: Floats, more: float = 0.0) -> float:
+    def _below(self, off: Floats, more: float = 0.0, folded: bool = True) -> float:
         """How often estimates from such shares are below the one seen, or this and so much `more`
         (in sums of deviations); ties count half."""
         p = self.q + off
         drawn = self.noise * (np.sqrt(p) / self.root)
         drawn -= self._sums(drawn)[:, self.owner] * p
         drawn += off
-        found = np.abs(drawn, out=drawn).sum(axis=1)
+        found = np.abs(drawn, out=drawn).sum(axis=1) if folded else drawn @ np.sign(off)
         limit = float(np.abs(self.off).sum()) + more
         slack = 1e-9 * max(1.0, limit)
         return float((found < limit - slack).mean() + (np.abs(found - limit) <= slack).mean() / 2)

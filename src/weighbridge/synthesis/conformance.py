@@ -221,7 +221,17 @@ def conformance(
 class _Column:
     """One property of the samples that were read."""
 
-    __slots__ = ("_codes", "_wanted", "drawn", "n", "prop", "requested", "seen", "values")
+    __slots__ = (
+        "_codes",
+        "_drawn_codes",
+        "_wanted",
+        "drawn",
+        "n",
+        "prop",
+        "requested",
+        "seen",
+        "values",
+    )
 
     def __init__(
         self,
@@ -241,6 +251,10 @@ class _Column:
         self._codes = np.array(
             [-1 if value is None else places[value] for value in self.seen], dtype=np.intp
         )
+        self._drawn_codes = np.array(
+            [places.get(value, -1) if value is not None else -1 for value in self.drawn],
+            dtype=np.intp,
+        )
         self._wanted = np.array([requested.get(value, 0.0) / 100 for value in self.values])
         self._wanted /= self._wanted.sum()
 
@@ -248,6 +262,11 @@ class _Column:
     def codes(self) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
         """Place of the value of each sample; -1: not known."""
         return self._codes
+
+    @property
+    def drawn_codes(self) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+        """Place of the value that was drawn for each sample; -1: none of the list."""
+        return self._drawn_codes
 
     @property
     def wanted(self) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
@@ -329,6 +348,7 @@ def _variation(columns: Sequence[_Column], seed: int) -> Variation | None:
     found: Variation = mean_variation(
         [column.codes for column in columns],
         [column.wanted for column in columns],
+        drawn=[column.drawn_codes for column in columns],
         level=LEVEL,
         seed=seed,
     )

@@ -4,13 +4,17 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from dialects.dataframer.conftest import Api, problem, wrong_fields
 from support.pdfs import pdf
+from weighbridge.core.anonymization import Anonymization
+from weighbridge.store import anonymizations as rows
 from weighbridge.wiring import Services
 
 LETTER = "Dear Anna Berg,\nyour card 4111 1111 1111 1111 was charged. Write to anna@example.org.\n"
@@ -256,3 +260,26 @@ async def test_a_run_is_listed_and_deleted_and_others_see_nothing_of_it(
     assert (await api.delete(f"{path}/")).status_code == 204
     assert problem(await client.get(f"{path}/"), 404)
     assert await api.get("/anonymization-runs/") == []
+
+
+async def test_whoever_looks_while_a_run_ends_is_not_told_that_it_failed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await run(api, await api.seeds(LETTER, "Nothing here."))
+    find, list_all = rows.find_anonymization, rows.list_anonymizations
+
+    # As a database may tell that shows each query what was true when it came.
+    async def find_before(connection: AsyncConnection, *ids: str) -> Anonymization | None:
+        monkeypatch.setattr(rows, "find_anonymization", find)
+        found = await find(connection, *ids)
+        return found and replace(found, finished_at=None, result=None)
+
+    async def list_before(connection: AsyncConnection, workspace_id: str) -> list[Anonymization]:
+        monkeypatch.setattr(rows, "list_anonymizations", list_all)
+        found = await list_all(connection, workspace_id)
+        return [replace(it, finished_at=None, result=None) for it in found]
+
+    monkeypatch.setattr(rows, "find_anonymization", find_before)
+    assert await api.get(f"/anonymization-runs/{made['id']}/") == made
+    monkeypatch.setattr(rows, "list_anonymizations", list_before)
+    assert [it["status"] for it in await api.get("/anonymization-runs/")] == ["SUCCEEDED"]
