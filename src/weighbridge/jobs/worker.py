@@ -164,7 +164,8 @@ class Worker:
                     await self._fail(run_id, round_, error.message)
                 except Exception as error:
                     log.exception("run %s", run_id)
-                    reason = f"internal error: {type(error).__name__}: {error}"
+                    # What it says may be of the inside (SQL, paths): that is for the log alone.
+                    reason = f"internal error ({type(error).__name__}); the server's log says more"
                     await self._fail(run_id, round_, reason)
             except Unavailable as error:
                 log.warning("run %s waits: %s", run_id, error)
