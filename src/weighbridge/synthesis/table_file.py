@@ -37,12 +37,9 @@ class TableFile:
         if not rows:
             return
         if self._extension == ".csv":
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            if not self._rows:
-                writer.writerow(self._columns)
-            writer.writerows([to_cell(row.get(name)) for name in self._columns] for row in rows)
-            self._put(text.getvalue().encode())
+            lines = [] if self._rows else [_csv_line(self._columns)]
+            lines += [_csv_line([to_cell(row.get(name)) for name in self._columns]) for row in rows]
+            self._put(b"".join(lines))
         else:
             lines = [orjson.dumps({name: row.get(name) for name in self._columns}) for row in rows]
             if self._extension == ".jsonl":
@@ -58,9 +55,7 @@ class TableFile:
             SHA-256 of all of it.
         """
         if self._extension == ".csv" and not self._rows:
-            text = io.StringIO()
-            csv.writer(text, lineterminator="\n").writerow(self._columns)
-            self._put(text.getvalue().encode())
+            self._put(_csv_line(self._columns))
         if self._extension == ".json":
             self._put(b"\n]\n" if self._rows else b"[]\n")
         return self._hash.hexdigest()
@@ -69,3 +64,11 @@ class TableFile:
         self._file.write(data)
         self._hash.update(data)
         self.size += len(data)
+
+
+def _csv_line(cells: Sequence[str]) -> bytes:
+    """A line that ends in a line feed. To have a lone carriage return in a cell quoted, the writer
+    has to be told that lines end in one."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return f"{text.getvalue().removesuffix(chr(13) + chr(10))}\n".encode()
