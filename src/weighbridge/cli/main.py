@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
@@ -79,6 +80,9 @@ class CommandTable(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """As click does, but for a closed pipe, of which click would make exit code 1."""
+        # Its own threads wait for each other in loops: where cores are busy or few, a product of
+        # small matrices takes a hundred times as long by two as by one. Read when numpy is loaded.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         try:
             return super().invoke(ctx)
         except BrokenPipeError as error:

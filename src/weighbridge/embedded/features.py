@@ -27,6 +27,8 @@ _INVISIBLE = dict.fromkeys([0x00AD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF])
 
 def normalise(text: str) -> str:
     """In one way of writing (NFKC), without invisible characters, each run of space as one."""
+    if text.isascii():  # which is written in one way already
+        return " ".join(text.split())
     return " ".join(unicodedata.normalize("NFKC", text).translate(_INVISIBLE).split())
 
 

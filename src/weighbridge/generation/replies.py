@@ -55,6 +55,8 @@ def _refusals() -> Any:
 
 def words(text: str) -> list[str]:
     """The words of a text in one way of writing, in lower case."""
+    if text.isascii():  # which is written in one way already
+        return _WORD.findall(text.lower())
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 

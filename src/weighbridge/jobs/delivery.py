@@ -1,6 +1,7 @@
 """The end of a run: its report from its rows, and its last state."""
 
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from weighbridge.core.json import JsonObject
@@ -9,7 +10,12 @@ from weighbridge.core.run import RunState
 from weighbridge.jobs.anonymizing import deliver_anonymized
 from weighbridge.jobs.column import deliver_column
 from weighbridge.jobs.data_specs import deliver_blueprint
-from weighbridge.jobs.inspections import deliver_inspection
+from weighbridge.jobs.inspections import (
+    Classified,
+    Classifying,
+    Comparing,
+    deliver_inspection,
+)
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.questions import deliver_questions
 from weighbridge.jobs.red_team import deliver_red_team
@@ -23,21 +29,36 @@ from weighbridge.reports.metrics import MetricsBuilder
 from weighbridge.scorers import bounds_of, vote_scales
 from weighbridge.scorers.base import Pooled
 from weighbridge.store.engine import Store
-from weighbridge.store.outcomes import stream_scores
+from weighbridge.store.outcomes import ScoresRow, stream_scores
 from weighbridge.store.runs import move_run, store_report
 from weighbridge.versions.local import LocalVersions
 
 
-async def deliver(store: Store, loaded: LoadedRun, reason: str | None = None) -> RunState:
+async def deliver(
+    store: Store,
+    loaded: LoadedRun,
+    reason: str | None = None,
+    comparing: Comparing | None = None,
+) -> RunState:
     """Every case has an outcome, or enough of them have: make the report and finish the run.
 
     A run in which not one case was answered has failed; one in which some were has succeeded, and
     its report counts those that were not.
+
+    Args:
+        reason: that the run ends with.
+        comparing: what an inspection has begun beside its cases; None: nothing.
     """
     run_id = loaded.run.id
     async with store.begin() as connection:
         await move_run(connection, run_id, RunState.DELIVERING, round_=loaded.round)
-    report = await make_report(store, loaded)
+    classified: list[Classified] = []
+    classifying = Classifying(store, loaded.dataset)
+
+    async def classify(page: Sequence[ScoresRow]) -> None:
+        classified.extend(await classifying.read(page))
+
+    report = await make_report(store, loaded, None if loaded.inspection is None else classify)
     failures = report.failures
     state = RunState.SUCCEEDED
     if failures.total() and failures.total() == loaded.run.progress.total:
@@ -55,7 +76,9 @@ async def deliver(store: Store, loaded: LoadedRun, reason: str | None = None) ->
     if loaded.production is not None and state is RunState.SUCCEEDED:
         state, reason = await deliver_samples(store, loaded, loaded.production, failures)
     if loaded.inspection is not None and state is RunState.SUCCEEDED:
-        state, reason = await deliver_inspection(store, loaded, loaded.inspection)
+        state, reason = await deliver_inspection(
+            store, loaded, loaded.inspection, classified, comparing
+        )
     if loaded.red_team is not None and state is RunState.SUCCEEDED:
         state, reason = await deliver_red_team(store, loaded, loaded.red_team)
     if loaded.anonymization is not None and state is RunState.SUCCEEDED:
@@ -124,8 +147,16 @@ class MadeReport:
     failures: Counter[str]
 
 
-async def make_report(store: Store, loaded: LoadedRun) -> MadeReport:
-    """The report, in one pass over the run's rows."""
+async def make_report(
+    store: Store,
+    loaded: LoadedRun,
+    also: Callable[[Sequence[ScoresRow]], Awaitable[None]] | None = None,
+) -> MadeReport:
+    """The report, in one pass over the run's rows.
+
+    Args:
+        also: is handed each page of them; None: nobody is.
+    """
     evaluation = loaded.evaluation
     builder = MetricsBuilder(
         {key: scorer.metric for key, scorer in loaded.scorers.items()},
@@ -157,6 +188,8 @@ async def make_report(store: Store, loaded: LoadedRun) -> MadeReport:
             builder.add(row.position, row.epoch, row.status, row.outcomes, row.cluster)
             breakdown.add(row.outcomes)
             corpus.add(row.position, row.outcomes, row.cluster)
+        if also is not None:
+            await also(page)
     return MadeReport(
         builder.finish(),
         _joined(breakdown.finish(), corpus.finish()),

@@ -14,6 +14,7 @@ from weighbridge.core.shard import Shard
 from weighbridge.datasets.cases import make_case
 from weighbridge.errors import WeighbridgeError
 from weighbridge.jobs.given import NOTHING, find_given
+from weighbridge.jobs.inspections import Comparing, begin_comparing
 from weighbridge.jobs.loading import LoadedRun
 from weighbridge.jobs.precision import PrecisionWatch
 from weighbridge.jobs.recorder import Recorder
@@ -52,6 +53,7 @@ class Execution:
     Attributes:
         in_flight: cases taken from the queue, those that wait for a slot included.
         asking: those of them that have one.
+        comparing: what an inspection finds out beside its cases; None: nothing.
 
     Use as an async context manager, or `open` it and `close` it.
     """
@@ -85,6 +87,7 @@ class Execution:
         self._turn = asyncio.Lock()
         self._caught_up = False
         self.stopped: Stop | None = None
+        self.comparing: Comparing | None = None
 
     async def __aenter__(self) -> "Execution":
         self.open()
@@ -100,9 +103,13 @@ class Execution:
         )
         if self._trace is not None:
             self._trace.begin()
+        self.comparing = begin_comparing(self._store, self.loaded)
 
     async def close(self) -> None:
         """Stop the pool and write what is left."""
+        if self.comparing is not None:
+            self.comparing.cancel()
+            await asyncio.gather(self.comparing, return_exceptions=True)
         for task in self._pool:
             task.cancel()
         await asyncio.gather(*self._pool, return_exceptions=True)

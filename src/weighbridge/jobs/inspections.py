@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.outcome import Failed, Outcome, Scored, Ungraded
@@ -21,7 +21,13 @@ from weighbridge.jobs.sample_seeds import MOST_SEEDS, seeds_of
 from weighbridge.store.datasets import Dataset, read_segment
 from weighbridge.store.engine import Store
 from weighbridge.store.inspections import end_inspection
-from weighbridge.store.outcomes import AnswerRow, ScoresRow, stream_answers, stream_scores
+from weighbridge.store.outcomes import (
+    AnswerRow,
+    ScoresRow,
+    count_answers,
+    stream_answers,
+    stream_scores,
+)
 from weighbridge.store.productions import find_production
 from weighbridge.synthesis.conformance import conformance
 from weighbridge.synthesis.conformance_json import conformance_to_json
@@ -61,10 +67,43 @@ class Classified:
     untold: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What samples are like, beside what they show.
+
+    Attributes:
+        like: as `synthesis.inspecting` tells it.
+        note: what is to be said of the seeds that they were compared with.
+    """
+
+    like: JsonObject
+    note: str | None
+
+
+Comparing: TypeAlias = asyncio.Task[Compared | None]
+
+
+def begin_comparing(store: Store, loaded: LoadedRun) -> Comparing | None:
+    """Find out what the samples of an inspection are like while they are looked at: no verdict
+    counts in it. None: the run is none of an inspection."""
+    if loaded.inspection is None:
+        return None
+    comparing = _compared_for(store, loaded.inspection)
+    return asyncio.create_task(comparing, name=f"comparing {loaded.run.id}")
+
+
 async def deliver_inspection(
-    store: Store, loaded: LoadedRun, inspection: Inspection
+    store: Store,
+    loaded: LoadedRun,
+    inspection: Inspection,
+    classified: Sequence[Classified],
+    comparing: Comparing | None = None,
 ) -> tuple[RunState, str | None]:
     """Give an inspection its result.
+
+    Args:
+        classified: what was seen in the samples, in their order.
+        comparing: what `begin_comparing` has begun; None: it was not.
 
     Returns:
         The state and reason that the run ends with.
@@ -75,21 +114,13 @@ async def deliver_inspection(
         )
     if production is None:
         return RunState.FAILED, "the run was deleted while it was evaluated"
-    classified = [
-        one
-        async for page in stream_classified(
-            store, inspection.workspace_id, inspection.run_id, loaded.dataset
-        )
-        for one in page
-    ]
     unread = Counter(one.why for one in classified if one.why is not None)
     embedded = all(judge.identity.get("protocol") == "embedded" for judge in loaded.judges.values())
     if unread.total() == len(classified) and not embedded:
         why, _ = unread.most_common(1)[0]
         return RunState.FAILED, f"no sample could be classified: {why}"[:_LONGEST_REASON]
     result = await asyncio.to_thread(_conformance, production, classified)
-    seeds, note = await _seeds(store, production)
-    like = await _inspected(store, production, seeds, len(classified))
+    compared = await _end_comparing(comparing) or await _compared(store, production)
     told: dict[str, Json] = {
         **result,
         "explanation": _by_whom(str(result["explanation"]), embedded=embedded),
@@ -98,8 +129,8 @@ async def deliver_inspection(
         "unread": unread.total(),
         "why_unread": _counted(unread),
         "untold": _untold(classified),
-        "like": like,
-        "seeds_note": note,
+        "like": compared.like,
+        "seeds_note": compared.note,
     }
     async with store.begin() as connection:
         await end_inspection(connection, inspection, told)
@@ -114,19 +145,38 @@ async def stream_classified(
     Args:
         run_id: of the inspection. dataset: the places of the samples.
     """
-    rows: Sequence[JsonObject] = ()
-    segment = -1
+    classifying = Classifying(store, dataset)
     async for page in stream_scores(store, workspace_id, run_id):
+        found = await classifying.read(page)
+        if found:
+            yield found
+
+
+class Classifying:
+    """Reads what was seen in samples out of the rows of an inspection's run, page by page.
+
+    Args:
+        dataset: the places of the samples.
+    """
+
+    def __init__(self, store: Store, dataset: Dataset) -> None:
+        self._blobs = store.blobs
+        self._frame = dataset.frame
+        self._segment = -1
+        self._slots: Sequence[JsonObject] = ()
+
+    async def read(self, page: Sequence[ScoresRow]) -> list[Classified]:
+        """The samples of a page, which follows on the one before it."""
         found = []
         for row in page:
             if row.outcomes is None:
                 continue
-            if row.position // SEGMENT != segment:
-                segment = row.position // SEGMENT
-                rows = await read_segment(store.blobs, dataset.frame, segment)
-            found.append(_classified(row, row.outcomes, rows[row.position - segment * SEGMENT]))
-        if found:
-            yield found
+            if row.position // SEGMENT != self._segment:
+                self._segment = row.position // SEGMENT
+                self._slots = await read_segment(self._blobs, self._frame, self._segment)
+            slot = self._slots[row.position - self._segment * SEGMENT]
+            found.append(_classified(row, row.outcomes, slot))
+        return found
 
 
 def _classified(row: ScoresRow, outcomes: Mapping[str, Outcome], slot: JsonObject) -> Classified:
@@ -155,6 +205,27 @@ def _by_whom(explanation: str, *, embedded: bool) -> str:
     return f"{explanation}\n{_EMBEDDED}" if embedded else explanation
 
 
+async def _end_comparing(comparing: Comparing | None) -> Compared | None:
+    """What has come of it; None: nothing."""
+    try:
+        return None if comparing is None else await comparing
+    except WeighbridgeError:  # whatever it was, it is tried once more
+        return None
+
+
+async def _compared_for(store: Store, inspection: Inspection) -> Compared | None:
+    async with store.begin() as connection:
+        production = await find_production(
+            connection, inspection.workspace_id, inspection.production_id
+        )
+    return None if production is None else await _compared(store, production)
+
+
+async def _compared(store: Store, production: Production) -> Compared:
+    seeds, note = await _seeds(store, production)
+    return Compared(await _inspected(store, production, seeds), note)
+
+
 async def _seeds(store: Store, production: Production) -> tuple[list[SeedSample], str | None]:
     """The seeds that samples are compared with, and what is to be said of them."""
     try:
@@ -167,9 +238,11 @@ async def _seeds(store: Store, production: Production) -> tuple[list[SeedSample]
 
 
 async def _inspected(
-    store: Store, production: Production, seeds: Sequence[SeedSample], count: int
+    store: Store, production: Production, seeds: Sequence[SeedSample]
 ) -> JsonObject:
     form = form_of_production(production)
+    async with store.begin() as connection:
+        count = await count_answers(connection, production.workspace_id, production.run_id)
     inspecting = await asyncio.to_thread(Inspecting, form, seeds, count)
 
     def add(page: Sequence[AnswerRow]) -> None:

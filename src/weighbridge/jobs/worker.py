@@ -185,7 +185,8 @@ class Worker:
         if shared is None:
             return
         try:
-            await deliver(self._store, shared.execution.loaded)
+            execution = shared.execution
+            await deliver(self._store, execution.loaded, comparing=execution.comparing)
         finally:
             self._let_go(run_id, round_, shared)
 

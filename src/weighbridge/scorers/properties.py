@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import ClassVar
 
 from pydantic import JsonValue
@@ -141,12 +142,10 @@ def _outcome(said: Classes, wanted: Mapping[str, str] | None) -> Outcome:
     if not known:
         why = dict.fromkeys(said.untold.values())
         return Ungraded(f"none of the properties could be told: {'; '.join(list(why)[:3])}")
-    compared = [name for name in known if wanted is not None and name in wanted]
-    if wanted and compared:
-        agreed = sum(_same(known[name], wanted[name]) for name in compared)
-        value = agreed / len(compared)
-    else:
-        value = len(known) / len(said.found)
+    compared = [
+        _same(seen, wanted[name]) for name, seen in known.items() if wanted and name in wanted
+    ]
+    value = sum(compared) / len(compared) if compared else len(known) / len(said.found)
     details: dict[str, Json] = {"judge": said.judge, "classifications": dict(said.found)}
     if said.untold:
         details["untold"] = dict(said.untold)
@@ -156,7 +155,13 @@ def _outcome(said: Classes, wanted: Mapping[str, str] | None) -> Outcome:
 
 
 def _same(one: str, other: str) -> bool:
-    return one == other or " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+    return one == other or _plain(one) == _plain(other)
+
+
+@lru_cache(maxsize=1_024)
+def _plain(value: str) -> str:
+    """Without regard to white space and case: of the same few values, for every case."""
+    return " ".join(value.split()).casefold()
 
 
 def _check(name: str, values: tuple[str, ...]) -> None:

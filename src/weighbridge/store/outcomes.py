@@ -70,6 +70,15 @@ _POSITIONS_DONE = select(outcomes.c.position).where(
     _IS_DONE,
 )
 """Made once: to make a statement costs more than to execute this one."""
+_USAGE = ("input_tokens", "output_tokens", "cost_usd", "calls", "cached")
+_GIVEN = [
+    outcomes.c[name]
+    for name in (
+        *("position", "failure", "answer", "finish_reason", "answered_by", "latency_s", "details"),
+        *_USAGE,
+    )
+]
+"""What another run needs of an answer: without its scores, which take the longest to parse."""
 
 
 async def record_group(
@@ -214,12 +223,18 @@ async def answers_of_shard(
     """The answers that a run has to the cases of a shard, by position, and why where it has none;
     cases that it has not done are missing. To another run they cost nothing."""
     rows = await connection.execute(
-        select(outcomes)
+        select(*_GIVEN)
         .where(_of_shard(run_id, shard), outcomes.c.workspace_id == workspace_id)
         .order_by(outcomes.c.kind.desc())  # what is kept aside first, so that newer ones replace it
     )
-    records = [_to_record(row) for row in rows.mappings()]
-    return {record.position: Given(record.answer, record.failure) for record in records}
+    found = {}
+    for position, failure, text, finish_reason, model, latency_s, details, *spent in rows:
+        answer = None
+        if text is not None:
+            usage = Usage(*spent)
+            answer = Answer(text, finish_reason, latency_s or 0.0, usage, model, details)
+        found[position] = Given(answer, _to_failure(failure) if failure else None)
+    return found
 
 
 async def page_of_outcomes(
@@ -406,6 +421,19 @@ class AnswerRow:
     details: dict[str, Any] | None
 
 
+async def count_answers(connection: AsyncConnection, workspace_id: str, run_id: str) -> int:
+    """How many answers `stream_answers` gives that are not None."""
+    found = await connection.execute(
+        select(func.count(outcomes.c.answer)).where(
+            outcomes.c.run_id == run_id,
+            outcomes.c.workspace_id == workspace_id,
+            outcomes.c.epoch == 0,
+            _IS_DONE,
+        )
+    )
+    return int(found.scalar_one())
+
+
 async def stream_answers(
     store: Store, workspace_id: str, run_id: str, *, details: bool
 ) -> AsyncIterator[list[AnswerRow]]:
@@ -578,11 +606,9 @@ def _to_row(workspace_id: str, run_id: str, record: Record) -> dict[str, Any]:
         "finish_reason": answer.finish_reason if answer else None,
         "answered_by": answer.model if answer else None,
         "latency_s": answer.latency_s if answer else None,
-        "scores": _to_text(
-            {key: _clean_json(outcome_to_json(o)) for key, o in record.outcomes.items()}
-        ),
-        "details": _to_text(_clean_json(answer.details)) if answer and answer.details else None,
-        "failure": _to_text(_clean_json(failure_to_json(failure))) if failure else None,
+        "scores": _to_text({key: outcome_to_json(o) for key, o in record.outcomes.items()}),
+        "details": _to_text(answer.details) if answer and answer.details else None,
+        "failure": _to_text(failure_to_json(failure)) if failure else None,
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "cost_usd": usage.cost_usd,
@@ -591,14 +617,18 @@ def _to_row(workspace_id: str, run_id: str, record: Record) -> dict[str, Any]:
     }
 
 
-def _to_text(stored: dict[str, Any]) -> str:
-    return orjson.dumps(stored).decode()
+def _to_text(stored: Mapping[str, Any]) -> str:
+    try:
+        text = orjson.dumps(stored).decode()
+    except TypeError:  # as it says of half a surrogate pair
+        text = ""
+    if not text or "\\u0000" in text:  # a NUL; or what only looks like one
+        text = orjson.dumps(_clean_json(stored)).decode()
+    return text
 
 
 def _to_record(row: RowMapping) -> Record:
-    usage = Usage(
-        *(row[name] for name in ("input_tokens", "output_tokens", "cost_usd", "calls", "cached"))
-    )
+    usage = Usage(*(row[name] for name in _USAGE))
     answer = None
     if row["answer"] is not None:
         answer = Answer(

@@ -213,7 +213,7 @@ def conformance(
         high=_score(whole.low if whole else None),
         level=LEVEL,
         samples=len(drawn),
-        read=sum(any(found.get(name) is not None for name in columns) for _, found in pairs),
+        read=int(np.any([column.codes >= 0 for column in columns.values()], axis=0).sum()),
         properties=tuple(properties),
     )
 
@@ -275,8 +275,8 @@ class _Column:
 
     def counts(self) -> tuple[list[int], list[float]]:
         """How often each value was seen, and should be."""
-        counts = tally(self.seen, self.values)
-        return [counts[value] for value in self.values], self._wanted.tolist()
+        known = self._codes[self._codes >= 0]
+        return np.bincount(known, minlength=len(self.values)).tolist(), self._wanted.tolist()
 
     def result(
         self,
@@ -315,28 +315,32 @@ class _Column:
 
     def agreement(self, seed: int) -> Agreement:
         """Drawn and seen, sample by sample."""
-        pairs = [
-            (before, after)
-            for before, after in zip(self.drawn, self.seen, strict=True)
+        confusion = {
+            (before, after): times
+            for (before, after), times in Counter(zip(self.drawn, self.seen, strict=True)).items()
             if before is not None and after is not None
-        ]
-        agreed = sum(before == after for before, after in pairs)
+        }
+        n = sum(confusion.values())
+        agreed = sum(times for (before, after), times in confusion.items() if before == after)
         places = {value: place for place, value in enumerate((*self.values, OTHER))}
+        times = list(confusion.values())
         shift = (
             shift_test(
-                [places.get(before, len(self.values)) for before, _ in pairs],
-                [places[after] for _, after in pairs],
+                np.repeat(
+                    [places.get(it, len(self.values)) for it, _ in confusion], times
+                ).tolist(),
+                np.repeat([places[it] for _, it in confusion], times).tolist(),
                 seed,
             )
-            if pairs
+            if n
             else None
         )
         return Agreement(
-            n=len(pairs),
+            n=n,
             agreed=agreed,
-            share=agreed / len(pairs) if pairs else None,
-            interval=proportion_interval(agreed, len(pairs), LEVEL),
-            confusion=dict(Counter(pairs)),
+            share=agreed / n if n else None,
+            interval=proportion_interval(agreed, n, LEVEL),
+            confusion=confusion,
             shift_p_value=shift,
             shift_adjusted=None,
         )

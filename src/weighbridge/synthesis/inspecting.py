@@ -50,18 +50,18 @@ class Inspecting:
 
     def add(self, name: str, sample: str) -> None:
         """Another sample, as the engine has it."""
-        text = self._text_of(sample)
+        row = self._form.row(sample)
+        text = self._text_of(sample) if row is None else self._cells(row)
         found = words(text)
         self._samples.append(excerpt(name, text, found))
         self._words.add(found)
-        problems = self._form.problems(sample)
+        problems = self._form.problems(sample) if row is None else self._form.problems_in(row)
         if problems:
             self._invalid += 1
             self._problems.update(problems)
             if len(self._wrong) < MOST_SHOWN:
                 listed: list[Json] = list(problems)
                 self._wrong.append({"sample": name, "problems": listed})
-        row = self._form.row(sample)
         if self._table is not None and row is not None:
             self._table.add(row)
 
@@ -97,9 +97,7 @@ class Inspecting:
         }
 
     def _text_of(self, sample: str) -> str:
-        """What there is to read in a sample."""
-        if self._form.is_table:
-            return self._cells(orjson.loads(sample))
+        """What there is to read in a sample that is no row."""
         if self._form.shape is Shape.MULTI_FOLDER:
             files: dict[str, str] = orjson.loads(sample)
             return "\n\n".join(files.values())

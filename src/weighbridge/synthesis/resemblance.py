@@ -17,13 +17,13 @@ words of each.
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from weighbridge.core.json import Json, JsonObject
 from weighbridge.generation.novelty import Likenesses
@@ -183,43 +183,56 @@ class _Pairs:
     def look(self, start: int, block: NDArray[np.float32]) -> None:
         """Go through some rows, the first of which has this number."""
         m = self._seeds
-        rows = np.arange(start, start + len(block))
-        alike = np.where(np.arange(block.shape[1]) < rows[:, None], block, np.float32(-1))
-        is_seed = rows < m
-        for row, other in _candidates(alike[~is_seed, m:]):
-            one = start + int(is_seed.sum()) + row
-            self._compare(one, m + other, self.near_before, self.pairs)
-        for row, other in _candidates(alike[:, :m]):
-            if is_seed[row]:
-                self._compare(start + row, other, self.near_among_seeds, [])
-            else:
-                self._compare(start + row, other, self.near_seed, self.copies)
-        for kept in (self.pairs, self.copies):
-            kept.sort(key=lambda it: (-it[0], it[1], it[2]))
-            del kept[MOST_PAIRS:]
+        # The texts themselves and those after them count as alike in nothing.
+        alike = np.where(
+            np.tri(len(block), block.shape[1], start - 1, dtype=np.bool_), block, np.float32(-1)
+        )
+        seeds = min(max(0, m - start), len(block))
+        self._compare(
+            start + seeds, m, _candidates(alike[seeds:, m:]), self.near_before, self.pairs
+        )
+        self._compare(start, 0, _candidates(alike[:seeds, :m]), self.near_among_seeds, [])
+        self._compare(start + seeds, 0, _candidates(alike[seeds:, :m]), self.near_seed, self.copies)
 
     def _compare(
-        self, one: int, other: int, near: set[int], pairs: list[tuple[float, int, int]]
+        self,
+        row: int,
+        column: int,
+        candidates: tuple[NDArray[np.intp], NDArray[np.intp]],
+        near: set[int],
+        pairs: list[tuple[float, int, int]],
     ) -> None:
-        first, second = self._whole[one], self._whole[other]
-        if first.digest == second.digest:
-            pairs.append((1.0, one, other))
-            return
-        alike = fuzz.ratio(first.form, second.form, score_cutoff=100 * NEAR) / 100
-        if alike >= NEAR:
-            near.add(one)
-            pairs.append((alike, one, other))
+        """Compare texts in full; `candidates` are counted from this row and column."""
+        ones, others = (candidates[0] + row).tolist(), (candidates[1] + column).tolist()
+        firsts, seconds = ([self._whole[it] for it in side] for side in (ones, others))
+        found = process.cpdist(
+            [it.form for it in firsts],
+            [it.form for it in seconds],
+            scorer=fuzz.ratio,
+            score_cutoff=100 * NEAR,
+            dtype=np.float64,
+        )
+        for one, other, first, second, percent in zip(
+            ones, others, firsts, seconds, found.tolist(), strict=True
+        ):
+            if first.digest == second.digest:
+                pairs.append((1.0, one, other))
+            elif percent / 100 >= NEAR:
+                near.add(one)
+                pairs.append((percent / 100, one, other))
+        pairs.sort(key=lambda it: (-it[0], it[1], it[2]))
+        del pairs[MOST_PAIRS:]
 
 
-def _candidates(block: NDArray[np.float32]) -> Iterable[tuple[int, int]]:
-    """Of each row the columns most like it that are likely enough, as (row, column)."""
-    if not block.shape[1]:
-        return
+def _candidates(block: NDArray[np.float32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Of each row the columns most like it that are likely enough: rows, and columns."""
     most = min(_CANDIDATES, block.shape[1])
+    if not most:
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
     columns = np.argpartition(-block, most - 1, axis=1)[:, :most]
     values = np.take_along_axis(block, columns, axis=1)
-    for row, place in zip(*np.nonzero(values >= _LIKELY), strict=True):
-        yield int(row), int(columns[row, place])
+    rows, places = np.nonzero(values >= _LIKELY)
+    return rows, columns[rows, places]
 
 
 def _repeats(texts: Sequence[Excerpt]) -> int:

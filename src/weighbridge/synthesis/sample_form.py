@@ -146,9 +146,8 @@ class SampleForm:
     def problems(self, sample: str) -> list[str]:
         """What is structurally wrong with a sample."""
         if self.is_table:
-            row: JsonObject = orjson.loads(sample)
-            found = [problem for it in self.columns if (problem := _problem_in(row, it))]
-        elif self.shape is Shape.MULTI_FOLDER:
+            return self.problems_in(orjson.loads(sample))
+        if self.shape is Shape.MULTI_FOLDER:
             files: dict[str, str] = orjson.loads(sample)
             found = [
                 f"{name}: {problem}"
@@ -157,6 +156,11 @@ class SampleForm:
             ]
         else:
             found = _problems_of(sample, self.extension, self.fields)
+        return found[:_MOST_PROBLEMS]
+
+    def problems_in(self, row: JsonObject) -> list[str]:
+        """What is structurally wrong with a row."""
+        found = [problem for it in self.columns if (problem := _problem_in(row, it))]
         return found[:_MOST_PROBLEMS]
 
     def row(self, sample: str) -> JsonObject | None:

@@ -77,7 +77,9 @@ def percentages(values: Iterable[str | None], of: Sequence[str]) -> dict[str, fl
 def tally(values: Iterable[str | None], of: Sequence[str]) -> dict[str, int]:
     """How often each value was seen: like `percentages`, in numbers of samples."""
     counts = dict.fromkeys(of, 0)
-    for value, times in Counter(value for value in values if value is not None).items():
+    for value, times in Counter(values).items():
+        if value is None:
+            continue
         known = value if value in counts else OTHER
         counts[known] = counts.get(known, 0) + times
     return counts

@@ -63,6 +63,8 @@ class _Compared:
 
     def read(self, cell: Json) -> float:
         if self.kind == "values":
+            if isinstance(cell, str) and cell in self.codes:  # most are written as before
+                return self.codes[cell]
             text = _text(cell)
             return _MISSING if not text else self.codes.setdefault(text, len(self.codes))
         if self.kind == "number":

@@ -95,7 +95,7 @@ def evaluation(view: InspectionView, classified: Sequence[Classified] = ()) -> d
         "distribution_analysis": None
         if result is None
         else [_distributions(it, result) for it in result["properties"]],
-        "sample_classifications": [_classification(view, it) for it in classified],
+        "sample_classifications": _classifications(view, classified),
         "weighbridge": _ours(run, result),
     }
 
@@ -112,11 +112,19 @@ def _distributions(found: Mapping[str, Any], result: Mapping[str, Any]) -> dict[
     }
 
 
-def _classification(view: InspectionView, found: Classified) -> dict[str, Any]:
-    evaluation_id = shown_id(view.inspection.id)
+def _classifications(view: InspectionView, found: Sequence[Classified]) -> list[dict[str, Any]]:
+    evaluation_id = UUID(shown_id(view.inspection.id))
+    finished_at = moment(view.run.finished_at)
+    return [_classification(evaluation_id, finished_at, it) for it in found]
+
+
+def _classification(
+    evaluation_id: UUID, finished_at: str | None, found: Classified
+) -> dict[str, Any]:
     name = sample_name(found.number)
+    # UUIDs stay what they are: to write them is the quickest in JSON itself.
     told: dict[str, Any] = {
-        "id": str(uuid5(UUID(evaluation_id), name)),
+        "id": uuid5(evaluation_id, name),
         "evaluation_id": evaluation_id,
         "sample_identifier": name,
         "classifications": None
@@ -124,7 +132,7 @@ def _classification(view: InspectionView, found: Classified) -> dict[str, Any]:
         else {name: value for name, value in found.classes.items() if value is not None},
         "generation_tags": dict(found.tags),
         "is_verification_sample": False,
-        "created_at": moment(view.run.finished_at),
+        "created_at": finished_at,
     }
     if found.why is not None or found.untold:
         told["weighbridge"] = {"unread": found.why, "untold": dict(found.untold)}

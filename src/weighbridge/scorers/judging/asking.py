@@ -157,13 +157,14 @@ async def _reply(
     panel: Panel, model: str | None, request: ChatRequest, schema: JsonObject
 ) -> Reply:
     if _without_schema and _key(panel.model(model)) in _without_schema:
-        return await panel.chat(model, request)
+        return await panel.chat(model, replace(request, schema=None))
     try:
-        return await panel.chat(model, replace(request, schema=schema))
+        with_schema = request if request.schema is schema else replace(request, schema=schema)
+        return await panel.chat(model, with_schema)
     except CallFailed as failed:
         if not refuses_schema(failed.failure):
             raise
-    reply = await panel.chat(model, request)
+    reply = await panel.chat(model, replace(request, schema=None))
     _without_schema.add(_key(panel.model(model)))
     return reply
 

@@ -170,7 +170,10 @@ class Question:
         schema: of a reply: why before what.
     """
 
-    __slots__ = ("_about", "_ending", "_first", "_keyed", "_parameters", "properties", "schema")
+    __slots__ = (
+        *("_about", "_ending", "_first", "_keyed", "_opening", "_parameters", "_shown", "_system"),
+        *("properties", "schema"),
+    )
 
     def __init__(
         self,
@@ -192,24 +195,25 @@ class Question:
         described = [_described(key, one) for key, one in self._keyed.items()]
         form = parts["form"].replace("{names}", names)
         self._ending = "\n\n".join((parts["properties"], *described, form))
+        self._opening = "\n\n".join((parts["task"], frame()["material"]))
+        self._shown = [(name, parts[name]) for name in (*self._about, ANSWER)]
+        self._system = frame()["system"]
 
     def messages(self, text: str) -> tuple[Message, ...]:
         """What a judge is told about a text."""
-        parts = _wording()
-        texts = {**self._about, ANSWER: _shortened(text)}
-        fences = Fences(texts)
-        blocks = [f"{parts[name]}:\n{fences.around(name)}" for name in texts]
+        fences = Fences({**self._about, ANSWER: _shortened(text)})
+        blocks = [f"{told}:\n{fences.around(name)}" for name, told in self._shown]
         facts = _counted(text)
         if len(text) > LONGEST:
-            facts = f"{facts} {parts['cut']}"
-        user = "\n\n".join((parts["task"], frame()["material"], *blocks, facts, self._ending))
-        system = frame()["system"].replace("{nonce}", fences.nonce)
+            facts = f"{facts} {_wording()['cut']}"
+        user = "\n\n".join((self._opening, *blocks, facts, self._ending))
+        system = self._system.replace("{nonce}", fences.nonce)
         return (Message("system", system), Message("user", user))
 
     async def ask(self, panel: Panel, model: str | None, text: str) -> Classes:
         """What a judge sees in a text; as `Classifier.classify`."""
         reader = _Reader(self._keyed, self._first)
-        request = ChatRequest(self.messages(text), self._parameters)
+        request = ChatRequest(self.messages(text), self._parameters, self.schema)
         said = await converse(panel, model, request, self.schema, reader)
         judge = panel.model(model).name
         if isinstance(said, Ungraded):

@@ -36,11 +36,10 @@ class Fences:
 
 def nonce_for(texts: Mapping[str, str]) -> str:
     """Twelve hexadecimal digits that depend on all texts and occur in none of them."""
-    hashed = hashlib.sha256()
-    for name, text in sorted(texts.items()):
-        for part in (name, text):
-            data = part.encode("utf-8", "surrogatepass")
-            hashed.update(len(data).to_bytes(8, "big") + data)
+    parts = [
+        part.encode("utf-8", "surrogatepass") for pair in sorted(texts.items()) for part in pair
+    ]
+    hashed = hashlib.sha256(b"".join([len(it).to_bytes(8, "big") + it for it in parts]))
     folded = [text.casefold() for text in texts.values()]
     while True:
         nonce = hashed.hexdigest()[:_DIGITS]
