@@ -326,7 +326,7 @@ def conformance() -> None:
 
 
 def fit() -> None:
-    """Share of 20,000 simulated runs in which the test of fit rejects the shares that samples were
+    """Share of 4,000 simulated runs in which the test of fit rejects the shares that samples were
     drawn by, %."""
     designs = [
         (0.5, 0.5),
@@ -341,7 +341,7 @@ def fit() -> None:
     for shares in designs:
         row = [", ".join(f"{100 * q:g}" for q in shares)]
         for n in (50, 200, 1000):
-            drawn = np.random.default_rng(SEED + n).multinomial(n, shares, 20_000)
+            drawn = np.random.default_rng(SEED + n).multinomial(n, shares, 4000)
             tables, times = np.unique(drawn, axis=0, return_counts=True)
             wrong = [
                 (goodness_of_fit(one, shares, seed).p_value or 0) <= 0.05
