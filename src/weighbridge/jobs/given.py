@@ -71,7 +71,9 @@ async def _find_answers(
             there = _handed_in(row, source, files)
         else:
             there = answers.get(position) or _missing(f"the run {source.run_id} has no answer")
-        found[position] = replace(there, spent=before.spent, retried=before.retried)
+        if before is not NOTHING:
+            there = replace(there, spent=before.spent, retried=before.retried)
+        found[position] = there
     return found
 
 

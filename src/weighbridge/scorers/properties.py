@@ -134,7 +134,11 @@ class Properties:
             return {}
         if not isinstance(cell, Mapping):
             return Ungraded(f"the column `{self.tags}` holds no object property → value")
-        return {name: as_text(value) for name, value in cell.items() if not is_missing(value)}
+        return {
+            name: value if isinstance(value, str) else as_text(value)
+            for name, value in cell.items()
+            if not is_missing(value)
+        }
 
 
 def _outcome(said: Classes, wanted: Mapping[str, str] | None) -> Outcome:
@@ -143,7 +147,9 @@ def _outcome(said: Classes, wanted: Mapping[str, str] | None) -> Outcome:
         why = dict.fromkeys(said.untold.values())
         return Ungraded(f"none of the properties could be told: {'; '.join(list(why)[:3])}")
     compared = [
-        _same(seen, wanted[name]) for name, seen in known.items() if wanted and name in wanted
+        seen == wanted[name] or _plain(seen) == _plain(wanted[name])
+        for name, seen in known.items()
+        if wanted and name in wanted
     ]
     value = sum(compared) / len(compared) if compared else len(known) / len(said.found)
     details: dict[str, Json] = {"judge": said.judge, "classifications": dict(said.found)}
@@ -152,10 +158,6 @@ def _outcome(said: Classes, wanted: Mapping[str, str] | None) -> Outcome:
     if said.repaired:
         details["repaired"] = "retry"
     return Scored(value, explanation=said.reason or None, details=details)
-
-
-def _same(one: str, other: str) -> bool:
-    return one == other or _plain(one) == _plain(other)
 
 
 @lru_cache(maxsize=1_024)

@@ -73,7 +73,13 @@ class AskedProperty:
 
     def meant(self, said: object) -> str | None:
         """What of the offer somebody means, white space and, if need be, case aside; None: none."""
-        word = " ".join(said.split()) if isinstance(said, str) else said_word(said)
+        if isinstance(said, str):
+            exact = self._by_word.get(said)
+            if exact is not None:  # as nearly always
+                return exact
+            word = " ".join(said.split())
+        else:
+            word = said_word(said)
         return self._by_word.get(word) or self._by_folded.get(word.casefold())
 
 
@@ -299,8 +305,9 @@ def _described(key: str, one: AskedProperty) -> str:
 
 
 def _counted(text: str) -> str:
-    counts = {"words": len(text.split()), "lines": text.count("\n") + 1, "characters": len(text)}
-    return _wording()["counted"].format(**counts)
+    return _wording()["counted"].format(
+        words=len(text.split()), lines=text.count("\n") + 1, characters=len(text)
+    )
 
 
 def _shortened(text: str) -> str:

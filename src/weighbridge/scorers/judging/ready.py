@@ -142,7 +142,9 @@ def manner_of(
 
 def is_missing(value: Json) -> bool:
     """Whether a case's reference is none: null, or an empty cell."""
-    return value is None or value in ("", []) or (isinstance(value, str) and value.isspace())
+    if isinstance(value, str):
+        return not value or value.isspace()
+    return value is None or value == []
 
 
 def check_names(option: str, names: Sequence[str | None]) -> None:
