@@ -300,6 +300,7 @@ class Story:
         return found
 
 
+@pytest.mark.slow
 def test_a_server_killed_in_the_middle_of_everything_goes_on(
     server: KilledServer, voices: Voices, author: Author
 ) -> None:

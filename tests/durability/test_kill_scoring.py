@@ -175,6 +175,7 @@ def test_a_server_killed_while_it_writes_and_while_it_judges_goes_on(
     assert all(known for _, known in kills.known)  # each came in the middle
 
 
+@pytest.mark.slow
 def test_a_call_that_was_cut_off_is_sent_again_by_the_client_and_doubles_nothing(
     server: KilledServer, voices: Voices
 ) -> None:

@@ -49,6 +49,7 @@ def test_where_nothing_is_wrong_the_interval_reaches_0(generator: Generator, n: 
 
 
 @pytest.mark.parametrize(("generator", "n"), PERTURBED)
+@pytest.mark.slow
 def test_where_something_is_wrong_the_interval_holds_how_much(generator: Generator, n: int) -> None:
     assert covered(generator, n, 150) >= 0.935 - error(150)
 
@@ -262,6 +263,7 @@ def test_the_exact_test_adds_up_what_is_no_likelier(counts: list[int], which: in
 @pytest.mark.parametrize(
     "shares", [(0.5, 0.3, 0.2), (0.4, 0.3, 0.3), (0.7, 0.2, 0.1), (1 / 3, 1 / 3, 1 / 3)]
 )
+@pytest.mark.slow
 def test_the_exact_test_of_three_values_errs_in_5_percent(
     n: int, shares: tuple[float, ...]
 ) -> None:
