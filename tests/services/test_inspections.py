@@ -14,9 +14,12 @@ from support.running import Bench, FakeModel, refuse
 from weighbridge.core.caller import Role
 from weighbridge.core.run import RunState
 from weighbridge.core.synthesis import Blueprint, Condition, Property, Shape
-from weighbridge.errors import Forbidden, Invalid, InvalidFields, NotFound
+from weighbridge.errors import Forbidden, Invalid, InvalidFields, NotFound, Unavailable
+from weighbridge.jobs.delivery import deliver
+from weighbridge.jobs.execution import Execution
 from weighbridge.jobs.foreground import run_in_foreground
-from weighbridge.jobs.inspections import Classified
+from weighbridge.jobs.inspections import Classified, Compared
+from weighbridge.jobs.loading import LoadedRun
 from weighbridge.providers.catalog import Catalog
 from weighbridge.providers.declared import DeclaredModel, Defaults, ModelsFile
 from weighbridge.services.datasets import Datasets
@@ -24,6 +27,7 @@ from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.inspections import Inspections, InspectionView
 from weighbridge.services.runs import Runs
 from weighbridge.store.productions import newest_result
+from weighbridge.store.runs import move_run
 
 TONE = Property(
     "tone",
@@ -72,6 +76,12 @@ class Desk:
         view = await self.create(production, model)
         await run_in_foreground(self.bench.store, await self.bench.load(view.run.id))
         return await self.inspections.get(self.bench.caller, view.inspection.id)
+
+    async def begun(self, view: InspectionView) -> LoadedRun:
+        """Its run, as whoever executes it has it."""
+        async with self.bench.store.begin() as connection:
+            await move_run(connection, view.run.id, RunState.RUNNING)
+        return await self.bench.load(view.run.id)
 
     async def classified(self, view: InspectionView) -> list[Classified]:
         found: list[Classified] = []
@@ -373,3 +383,47 @@ async def test_a_production_that_is_deleted_meanwhile_ends_the_inspection(desk: 
     again = await desk.inspections.get(desk.bench.caller, view.inspection.id)
     assert again.run.state is RunState.FAILED
     assert "deleted" in (again.run.reason or "")
+
+
+async def test_what_samples_are_like_is_found_out_beside_their_cases(desk: Desk) -> None:
+    production = await desk.letters(4)
+    alone = (await desk.inspect(production)).result
+    view = await desk.create(production)
+    loaded = await desk.begun(view)
+    async with Execution(loaded, desk.bench.store) as execution:
+        comparing = execution.comparing
+        assert comparing is not None
+        found = await comparing  # before any sample was looked at
+        assert len(desk.questions) == 4
+        for shard in loaded.plan:
+            await execution.do_shard(shard)
+        await deliver(desk.bench.store, loaded, comparing=comparing)
+    beside = (await desk.inspections.get(desk.bench.caller, view.inspection.id)).result
+    assert found is not None
+    assert beside is not None
+    assert beside["like"] == found.like
+    assert beside == alone
+
+
+async def test_what_failed_beside_the_cases_is_tried_once_more_at_the_end(desk: Desk) -> None:
+    async def fail() -> Compared | None:
+        raise Unavailable("the database is away")
+
+    view = await desk.create(await desk.letters(3))
+    loaded = await desk.begun(view)
+    async with Execution(loaded, desk.bench.store) as execution:
+        for shard in loaded.plan:
+            await execution.do_shard(shard)
+        await deliver(desk.bench.store, loaded, comparing=asyncio.create_task(fail()))
+    found = await desk.inspections.get(desk.bench.caller, view.inspection.id)
+    assert found.result is not None
+    assert found.result["like"]["validity"]["samples"] == 3
+
+
+async def test_a_run_that_is_stopped_stops_what_it_does_beside_its_cases(desk: Desk) -> None:
+    view = await desk.create(await desk.letters(2))
+    loaded = await desk.bench.load(view.run.id)
+    async with Execution(loaded, desk.bench.store) as execution:
+        comparing = execution.comparing
+    assert comparing is not None
+    assert comparing.cancelled()
