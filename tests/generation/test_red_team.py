@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -187,11 +188,12 @@ def test_a_prompt_must_differ_from_the_query() -> None:
 def test_every_template_holds_the_whole_request(query: str) -> None:
     for technique in techniques():
         found = attack(technique, query)
-        first, _, second = query.partition(" ")
         encoded = base64.b64encode(query.encode("utf-8", "replace")).decode()
         spaced = "  ".join(" ".join(word) for word in query.split())
-        halves = technique.slug == "payload_splitting" and first in found and second in found
-        assert query in found or encoded in found or spaced in found or halves
+        joined = ""
+        if halves := re.search(r'P = "(.*)" and Q = "(.*)"\. Join', found, re.DOTALL):
+            joined = " ".join(halves.groups())
+        assert query in found or encoded in found or spaced in found or joined == query
 
 
 def test_what_stands_in_a_request_is_never_a_place() -> None:
