@@ -6,7 +6,7 @@ STAMP  := $(VENV)/.installed
 CLIENTS := .venv-clients
 TEST_PROCESSES ?= 3
 
-.PHONY: install clients demo serve test test-slow lint types docs bench clean
+.PHONY: install clients demo serve test test-slow test-browser lint types docs bench clean
 
 install: $(STAMP)
 
@@ -33,10 +33,14 @@ serve: install  ## the server on 127.0.0.1:8080, with the demo's data to look at
 	$(BIN)/weighbridge serve --data .demo-data
 
 test: install clients
-	$(BIN)/python -m pytest -q -m "not slow" -n $(TEST_PROCESSES) --dist loadfile
+	$(BIN)/python -m pytest -q -m "not slow and not browser" -n $(TEST_PROCESSES) --dist loadfile
 
 test-slow: install clients  ## kill -9 at 20 moments, and other stories that take minutes
 	$(BIN)/python -m pytest -q -m slow
+
+test-browser: install  ## every page in Debian's chromium
+	$(BIN)/python -m pip install --quiet -c requirements/constraints.txt --group browser
+	$(BIN)/python -m pytest -q -m browser tests/browser
 
 lint: install
 	$(BIN)/ruff check .

@@ -1,20 +1,25 @@
 """What most tests need: a store on each database, and a real PostgreSQL server for the session."""
 
+import asyncio
 import os
 import uuid
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from weighbridge.store.engine import Store
+from weighbridge.store.engine import SQLITE_FILE, Store
 from weighbridge.store.migrate import migrate
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pgserver asks for a runtime folder when it is imported
     import pgserver
+
+collect_ignore = [] if find_spec("playwright") else ["browser"]
+"""`make test` does without a browser; `make test-browser` installs what drives it."""
 
 
 @pytest.fixture(scope="session")
@@ -63,3 +68,19 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("WEIGHBRIDGE_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database at the newest schema: to make one takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("template")
+
+    async def make() -> None:
+        store = Store(None, folder)
+        await migrate(store)
+        async with store.engine.connect() as connection:
+            await connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+        await store.close()
+
+    asyncio.run(make())
+    return folder / SQLITE_FILE

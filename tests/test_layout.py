@@ -56,10 +56,17 @@ ALLOWED: dict[str, set[str]] = {
         *("datasets", "jobs", "judgefile", "outbound", "policy", "providers", "reports", "scorers"),
         *("services", "spec", "statistics", "store", "suites", "synthesis", "versions", "wiring"),
     },
-    "app": {"dialects", "services", "wiring"},
+    "figures": {"statistics"},
+    # Pages call services, as every other door does; of the dialects only what no vendor owns.
+    "web": {
+        *("datasets", "demo", "dialects", "figures", "jobs", "judgefile", "providers", "reports"),
+        *("scorers", "services", "spec", "specfile", "statistics", "store", "suites", "synthesis"),
+        *("validation", "versions", "wiring", "yamltext"),
+    },
+    "app": {"dialects", "services", "web", "wiring"},
     "server": {"app", "dialects", "jobs", "services", "settings", "wiring"},
     "demo": {"providers", "services", "settings", "wiring"},
-    "sdk": {"dialects"},
+    "sdk": {"dialects", "figures"},
     "cli": {
         *("benchmarks", "datasets", "demo", "dialects", "embedded", "jobs", "judgefile", "policy"),
         *("providers", "scorers", "sdk", "server", "services", "settings", "spec", "specfile"),

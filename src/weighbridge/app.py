@@ -1,10 +1,9 @@
-"""The root of everything that is served over HTTP: mounts the dialects."""
+"""The root of everything served over HTTP: mounts the dialects, and the pages beneath them."""
 
 import importlib
 from collections.abc import Callable
 from typing import cast
 
-from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -28,6 +27,7 @@ SAFE_DEFAULTS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
 """Headers of every answer that does not set them itself."""
+_PAGES = "weighbridge.web.app:build"
 
 
 def build_app(services: Services) -> Starlette:
@@ -41,6 +41,7 @@ def build_app(services: Services) -> Starlette:
         routes=[
             Route("/metrics", exposition.answer, methods=["GET"]),
             *(Mount(path, app=build_dialect(name)(services)) for path, name in DIALECTS.items()),
+            Mount("/", app=build_dialect(_PAGES)(services)),
         ],
         middleware=[
             Middleware(CountRequests, exposition=exposition),
@@ -52,12 +53,12 @@ def build_app(services: Services) -> Starlette:
     return app
 
 
-def build_dialect(name: str) -> Callable[[Services], FastAPI]:
+def build_dialect(name: str) -> Callable[[Services], ASGIApp]:
     """The build function of a row of the table of dialects, `module:function`."""
     # The one place where dialects are loaded: the table names them only, so that a command line
     # which prints one of their types need not load them all.
     module, _, function = name.partition(":")
-    return cast("Callable[[Services], FastAPI]", getattr(importlib.import_module(module), function))
+    return cast("Callable[[Services], ASGIApp]", getattr(importlib.import_module(module), function))
 
 
 class SafeHeaders:

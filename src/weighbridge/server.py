@@ -44,7 +44,7 @@ async def serve(settings: Settings, *, announce: Callable[[str], None]) -> None:
 
     Raises:
         Invalid: a setting is wrong, the address cannot be listened on, or it can be reached from
-            other machines while there is no key that the operator knows.
+            other machines while there is no key that the operator knows, or no login.
         Conflict: another worker has the data folder.
         Unavailable: the database cannot be reached.
     """
@@ -113,6 +113,11 @@ class _Server(uvicorn.Server):
 
 
 async def _refuse_open_door(services: Services, addresses: list[tuple[int, Any]]) -> None:
+    if not services.settings.login and not _loopback_only(addresses):
+        raise Invalid(
+            f"{services.settings.host} can be reached from other machines, so the pages must ask "
+            "for a key: leave out --no-login, or listen on 127.0.0.1"
+        )
     given = services.settings.api_key
     if given is None and not _loopback_only(addresses) and not await services.keys.exist():
         raise Invalid(

@@ -46,6 +46,11 @@ class Settings(BaseSettings):
         description="Becomes the first administrator's key when the store is empty; otherwise one "
         "is made and printed once.",
     )
+    login: bool = Field(
+        True,
+        description="Whether the pages ask for an API key. Without, whoever uses a browser on this "
+        "machine is an administrator; refused when other machines can reach the server.",
+    )
     default_judge: str | None = Field(
         None, description="Model that judges when an evaluation names none."
     )

@@ -1,4 +1,4 @@
-"""`weighbridge serve`: the APIs, and a worker beside them."""
+"""`weighbridge serve`: the pages and the APIs, and a worker beside them."""
 
 import asyncio
 
@@ -13,6 +13,7 @@ from weighbridge.settings import Settings
 @with_settings(
     "host",
     "port",
+    "login",
     "worker",
     "worker_shards",
     "worker_lease_s",
@@ -23,7 +24,7 @@ from weighbridge.settings import Settings
     "default_generator",
 )
 def serve(*, settings: Settings) -> None:
-    """Serve the APIs, and work on runs.
+    """Serve the pages and the APIs, and work on runs.
 
     The first start makes an administrator's key and prints it once, unless WEIGHBRIDGE_API_KEY says
     what it is. SIGTERM and Ctrl-C stop it cleanly: what was answered is kept, and the next start

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from weighbridge.dialects.native import wire
-
-_ROW_PIXELS = 46
-_MARGIN_PIXELS = 110
+from weighbridge.figures.intervals import Point, intervals_figure
 
 
 def metrics_figure(metrics: Mapping[str, Sequence[wire.Metric]]) -> go.Figure:
@@ -17,79 +15,39 @@ def metrics_figure(metrics: Mapping[str, Sequence[wire.Metric]]) -> go.Figure:
         metrics: model (or whatever tells the runs apart) → its metrics. Those without a value are
             left out; their counts are in the report.
     """
-    figure = go.Figure()
-    rows: set[str] = set()
-    for label, found in metrics.items():
-        shown = [metric for metric in found if metric.value is not None]
-        rows.update(metric.scorer for metric in shown)
-        figure.add_trace(
-            go.Scatter(
-                name=label,
-                mode="markers",
-                x=[metric.value for metric in shown],
-                y=[metric.scorer for metric in shown],
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [_arm(metric.high, metric.value) for metric in shown],
-                    "arrayminus": [_arm(metric.value, metric.low) for metric in shown],
-                },
-                text=[_in_words(metric) for metric in shown],
-                hovertemplate="%{text}<extra></extra>",
-            )
+    series = [
+        (
+            label,
+            [
+                Point(it.scorer, it.value, it.low, it.high, _in_words(it))
+                for it in found
+                if it.value is not None
+            ],
         )
-    figure.update_layout(
-        template="plotly_white",
-        height=_MARGIN_PIXELS + _ROW_PIXELS * max(1, len(rows)) * max(1, len(metrics)),
-        xaxis_title="value, with its interval",
-        yaxis={"autorange": "reversed", "type": "category"},
-        scattermode="group",
-        margin={"l": 10, "r": 10, "t": 30, "b": 40},
-    )
-    return figure
+        for label, found in metrics.items()
+    ]
+    return intervals_figure(series, axis="value, with its interval")
 
 
 def differences_figure(comparison: wire.Comparison) -> go.Figure:
     """Differences with their intervals, a row for each pair of runs and scorer, beside the line of
     no difference; those that cannot be told from it are hollow."""
     models = {run.id: f"{run.model} ({run.id[-6:]})" for run in comparison.runs}
-    shown = [one for one in comparison.differences if one.difference is not None]
-    figure = go.Figure(
-        go.Scatter(
-            mode="markers",
-            x=[one.difference for one in shown],
-            y=[f"{one.scorer}: {models[one.b]} - {models[one.a]}" for one in shown],
-            marker={
-                "size": 9,
-                "symbol": ["circle" if one.different else "circle-open" for one in shown],
-            },
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [_arm(one.high, one.difference) for one in shown],
-                "arrayminus": [_arm(one.difference, one.low) for one in shown],
-            },
-            text=[
-                f"{one.difference:+.3f}, p = {one.p_adjusted}, {one.n} cases, "
-                f"{one.up} up, {one.down} down ({one.test})"
-                for one in shown
-            ],
-            hovertemplate="%{text}<extra></extra>",
+    points = [
+        Point(
+            f"{one.scorer}: {models[one.b]} - {models[one.a]}",
+            one.difference,
+            one.low,
+            one.high,
+            f"{one.difference:+.3f}, p = {one.p_adjusted}, {one.n} cases, "
+            f"{one.up} up, {one.down} down ({one.test})",
+            hollow=not one.different,
         )
-    )
-    figure.add_vline(x=0, line_dash="dot")
-    figure.update_layout(
-        template="plotly_white",
-        height=_MARGIN_PIXELS + _ROW_PIXELS * max(1, len(shown)),
-        xaxis_title=f"difference, with its {comparison.level:.0%} interval",
-        yaxis={"autorange": "reversed", "type": "category"},
-        margin={"l": 10, "r": 10, "t": 30, "b": 40},
-    )
-    return figure
-
-
-def _arm(end: float | None, start: float | None) -> float:
-    return 0.0 if end is None or start is None else end - start
+        for one in comparison.differences
+        if one.difference is not None
+    ]
+    axis = f"difference, with its {comparison.level:.0%} interval"
+    return intervals_figure([("", points)], axis=axis, zero=True)
 
 
 def _in_words(metric: wire.Metric) -> str:

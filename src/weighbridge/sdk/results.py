@@ -38,7 +38,7 @@ class Report(wire.Report):
         """Every metric with its interval, as a Plotly figure.
 
         Raises:
-            ImportError: Plotly is not installed (`pip install 'weighbridge[plots]'`).
+            ImportError: Plotly is not installed.
         """
         figures = importlib.import_module("weighbridge.sdk.figures")
         figure: go.Figure = figures.metrics_figure({self.model: self.metrics})
@@ -52,7 +52,7 @@ class Comparison(wire.Comparison):
         """Every difference with its interval, as a Plotly figure.
 
         Raises:
-            ImportError: Plotly is not installed (`pip install 'weighbridge[plots]'`).
+            ImportError: Plotly is not installed.
         """
         figures = importlib.import_module("weighbridge.sdk.figures")
         figure: go.Figure = figures.differences_figure(self)

@@ -85,6 +85,19 @@ class Keys:
             raise Unauthenticated("this needs an API key (make one with: weighbridge keys create)")
         async with self._store.begin() as connection:
             key = await keys.find_key(connection, secret)
+        return await self._caller(key, door)
+
+    async def holder(self, key_id: str, door: str) -> Caller:
+        """The caller who showed a key before, and is known by its id now.
+
+        Raises:
+            Unauthenticated: the key was revoked or has expired meanwhile.
+        """
+        async with self._store.begin() as connection:
+            key = await keys.key_by_id(connection, key_id)
+        return await self._caller(key, door)
+
+    async def _caller(self, key: ApiKey | None, door: str) -> Caller:
         if key is None:
             raise Unauthenticated("this API key is not known here")
         if key.revoked_at is not None:

@@ -133,6 +133,13 @@ async def find_key(connection: AsyncConnection, secret: str) -> ApiKey | None:
     return _key(row)
 
 
+async def key_by_id(connection: AsyncConnection, key_id: str) -> ApiKey | None:
+    """The key with this id, usable or not, in whatever workspace."""
+    found = await connection.execute(select(api_keys).where(api_keys.c.id == key_id))
+    row = found.mappings().one_or_none()
+    return None if row is None else _key(row)
+
+
 async def touch_key(connection: AsyncConnection, key_id: str) -> None:
     """Note that the key was used now."""
     await connection.execute(

@@ -1,0 +1,59 @@
+"""Templates: where they are, and what they can call."""
+
+from functools import cache
+from typing import Any
+
+import jinja2
+
+from weighbridge.core.outcome import Status
+from weighbridge.core.run import FINISHED, RunState
+from weighbridge.web import charts, hostile, static, words
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The environment of all templates: everything is escaped, and a name that is not there is an
+    error instead of nothing."""
+    made = jinja2.Environment(
+        loader=jinja2.PackageLoader("weighbridge.web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.do"],
+    )
+    made.filters |= {
+        "count": words.count,
+        "decimal": words.decimal,
+        "signed": words.signed,
+        "percent": words.percent,
+        "p_value": words.p_value,
+        "money": words.money,
+        "seconds": words.seconds,
+        "size": words.size,
+        "moment": words.moment,
+        "plural": words.plural,
+        "visible": hostile.visible,
+        "shown": hostile.shown,
+        "preview": hostile.preview,
+        "markdown": hostile.markdown,
+        "door": words.door,
+    }
+    made.globals |= {
+        "static": static.address,
+        "figure": charts.in_page,
+        "FINISHED": FINISHED,
+        "RunState": RunState,
+        "Status": Status,
+        "LONGEST_SHOWN": hostile.LONGEST_SHOWN,
+    }
+    return made
+
+
+def render(template: str, context: dict[str, Any]) -> str:
+    """A template filled in.
+
+    Args:
+        template: its file's name.
+    """
+    return environment().get_template(template).render(context)
