@@ -6,6 +6,9 @@ STAMP  := $(VENV)/.installed
 CLIENTS := .venv-clients
 TEST_PROCESSES ?= 3
 
+# Tests start a hundred processes, and each of them would compile every module for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install clients demo serve test test-slow test-browser lint types docs bench clean
 
 install: $(STAMP)
@@ -28,15 +31,15 @@ $(CLIENTS)/.installed: requirements/clients.txt $(STAMP)
 demo: install  ## the main job: real questions, a real model, a kill -9 in the middle, a report
 	$(BIN)/weighbridge demo
 
-serve: install  ## the server on 127.0.0.1:8080, with the demo's data to look at
+serve: install  ## the pages and APIs on http://127.0.0.1:8080, with the demo's data to look at
 	test -e .demo-data/weighbridge.sqlite || $(BIN)/weighbridge demo
-	$(BIN)/weighbridge serve --data .demo-data
+	$(BIN)/weighbridge serve --data .demo-data --no-login
 
 test: install clients
 	$(BIN)/python -m pytest -q -m "not slow and not browser" -n $(TEST_PROCESSES) --dist loadfile
 
 test-slow: install clients  ## kill -9 at 20 moments, and other stories that take minutes
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m slow -n 2
 
 test-browser: install  ## every page in Debian's chromium
 	$(BIN)/python -m pip install --quiet -c requirements/constraints.txt --group browser

@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks.column import column, inference
 from benchmarks.conformance import conformance
 from benchmarks.figures import failures, kills, latency, memory, start_up, throughput
+from benchmarks.pages import pages
 from benchmarks.pairs import nugen
 from benchmarks.suites import suites
 
@@ -30,6 +31,7 @@ FIGURES = {
     "inference": inference,
     "nugen": nugen,
     "suites": suites,
+    "pages": pages,
     "conformance": conformance,
     "reports": reports,
 }

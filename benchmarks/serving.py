@@ -50,12 +50,13 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, models: str, **environment: str) -> Iterator[Server]:
-    """Start a server with a new data folder; end it afterwards.
+    """Start a server with a data folder in this one, which is made if it is not there; end it
+    afterwards.
 
     Args:
         models: text of the file that declares models. environment: more of its settings.
     """
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     config = folder / "models.toml"
     config.write_text(models)
     log = folder / "server.log"

@@ -59,13 +59,13 @@ ALLOWED: dict[str, set[str]] = {
     "figures": {"statistics"},
     # Pages call services, as every other door does; of the dialects only what no vendor owns.
     "web": {
-        *("datasets", "demo", "dialects", "figures", "jobs", "judgefile", "providers", "reports"),
-        *("scorers", "services", "spec", "specfile", "statistics", "store", "suites", "synthesis"),
-        *("validation", "versions", "wiring", "yamltext"),
+        *("datasets", "demo", "dialects", "embedded", "figures", "jobs", "judgefile", "media"),
+        *("providers", "reports", "scorers", "services", "spec", "specfile", "statistics", "store"),
+        *("suites", "synthesis", "validation", "versions", "wiring", "yamltext"),
     },
     "app": {"dialects", "services", "web", "wiring"},
     "server": {"app", "dialects", "jobs", "services", "settings", "wiring"},
-    "demo": {"providers", "services", "settings", "wiring"},
+    "demo": {"providers", "services", "settings", "spec", "specfile", "wiring"},
     "sdk": {"dialects", "figures"},
     "cli": {
         *("benchmarks", "datasets", "demo", "dialects", "embedded", "jobs", "judgefile", "policy"),
@@ -93,13 +93,8 @@ def modules() -> dict[str, set[str]]:
                 for alias in node.names:
                     member = f"{node.module}.{alias.name}"
                     package = f"{node.module}.__init__"
-                    wanted.add(
-                        member
-                        if member in names
-                        else package
-                        if package in names
-                        else str(node.module)
-                    )
+                    places = (member, f"{member}.__init__", package)
+                    wanted.add(next((it for it in places if it in names), str(node.module)))
         found[name] = wanted & names.keys()
     return found
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weighbridge.errors import InvalidFields
-from weighbridge.specfile import MAX_BYTES, load_spec, parse_yaml
+from weighbridge.specfile import MAX_BYTES, load_spec, parse_yaml, write_spec
 
 GOOD = """\
 name: capitals
@@ -188,3 +188,31 @@ def test_what_yaml_writes_is_read_back(value: dict[str, object]) -> None:
 def test_no_text_brings_another_error(text: str) -> None:
     with contextlib.suppress(InvalidFields):
         load_spec(text, "x")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "one line: {q} # no comment",
+        "two\nlines {q}",
+        "  indented\n\n\ttab at {q}\ntrailing \n",
+        "'quotes' \"both\" {q}\r\nand returns",
+        "\u202e{q}\u0085\u2028\nbidi \x07",
+        "- {q}\n- yes\n---\n...",
+        "no",
+    ],
+)
+def test_what_is_written_is_read_as_it_was(prompt: str) -> None:
+    fields = {
+        "name": "yes",
+        "data": "2026-01-31",
+        "model": "1e3",
+        "prompt": prompt,
+        "target": "null",
+        "scorers": ["exact", {"regex": {"pattern": "a\n b"}, "as": "shape"}],
+        "params": {"temperature": 0.5, "stop": ["\n"]},
+    }
+    written = write_spec(fields)
+    assert load_spec(written, "x.yaml").as_json() == fields
+    if prompt.startswith("two"):
+        assert "prompt: |-\n  two\n  lines {q}\n" in written

@@ -1,12 +1,13 @@
 """From what pydantic says of a value to problems with field, line and a hint."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from weighbridge.core.suggest import did_you_mean
-from weighbridge.errors import FieldProblem
+from weighbridge.errors import FieldProblem, InvalidFields
 from weighbridge.yamltext import Path
 
 _LISTED_PROBLEMS = 20
@@ -49,6 +50,23 @@ def line_of(place: str, lines: Mapping[Path, int]) -> int | None:
     while path and path not in lines:
         path = path[:-1]
     return lines.get(path) if path else None
+
+
+def located(
+    error: InvalidFields, lines: Mapping[Path, int], source: str | None = None
+) -> InvalidFields:
+    """The error with the lines of its fields, where they were not told yet.
+
+    Args:
+        source: the file's name, unless the error has one.
+    """
+    return InvalidFields(
+        [
+            replace(it, line=line_of(it.field, lines)) if it.line is None else it
+            for it in error.problems
+        ],
+        error.source or source,
+    )
 
 
 def _problem(

@@ -16,11 +16,15 @@ from weighbridge.services.anonymizations import Anonymizations
 from weighbridge.services.assets import Assets
 from weighbridge.services.benchmarks import Benchmarks
 from weighbridge.services.cache import Cache
+from weighbridge.services.cases import Cases
 from weighbridge.services.comparisons import Comparisons
+from weighbridge.services.corrections import Corrections
 from weighbridge.services.data_specs import DataSpecs
+from weighbridge.services.data_uses import DataUses
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.differences import Differences
 from weighbridge.services.documents import Documents
+from weighbridge.services.estimates import Estimates
 from weighbridge.services.evaluations import Evaluations
 from weighbridge.services.exports import Exports
 from weighbridge.services.flips import Flips
@@ -32,19 +36,24 @@ from weighbridge.services.judges import Judges
 from weighbridge.services.keys import Keys
 from weighbridge.services.leaderboards import Leaderboards
 from weighbridge.services.links import Links
+from weighbridge.services.matrix import Matrix
+from weighbridge.services.model_list import ModelList
 from weighbridge.services.monitoring import Monitoring
 from weighbridge.services.outcomes import Outcomes
+from weighbridge.services.overviews import Overviews
 from weighbridge.services.production_archives import ProductionArchives
 from weighbridge.services.productions import Productions
 from weighbridge.services.red_teams import RedTeams
 from weighbridge.services.reports import Reports
 from weighbridge.services.repositories import Repositories
+from weighbridge.services.review_queues import ReviewQueues
 from weighbridge.services.reviews import Reviews
 from weighbridge.services.runs import Runs
 from weighbridge.services.scorings import Scorings
 from weighbridge.services.seeds import Seeding
 from weighbridge.services.standard_benchmarks import StandardBenchmarks
 from weighbridge.services.suite_reports import SuiteReports
+from weighbridge.services.suite_results import SuiteResults
 from weighbridge.services.suite_runs import SuiteRuns
 from weighbridge.services.suite_statistics import SuiteStatistics
 from weighbridge.services.suite_tallies import SuiteTallies
@@ -66,6 +75,7 @@ class Services:
     store: Store
     catalog: Catalog
     models: Models
+    model_list: ModelList
     inferences: Inferences
     inspections: Inspections
     judges: Judges
@@ -76,6 +86,7 @@ class Services:
     runs: Runs
     standard: StandardBenchmarks
     outcomes: Outcomes
+    overviews: Overviews
     exports: Exports
     productions: Productions
     red_teams: RedTeams
@@ -84,25 +95,32 @@ class Services:
     scorings: Scorings
     seeding: Seeding
     suite_reports: SuiteReports
+    suite_results: SuiteResults
     suite_runs: SuiteRuns
     suite_statistics: SuiteStatistics
     suite_tallies: SuiteTallies
     suites: Suites
     reviews: Reviews
+    review_queues: ReviewQueues
     agreements: Agreements
     anonymizations: Anonymizations
     assets: Assets
     benchmarks: Benchmarks
     cache: Cache
+    cases: Cases
     comparisons: Comparisons
+    corrections: Corrections
     data_specs: DataSpecs
+    data_uses: DataUses
     differences: Differences
     documents: Documents
+    estimates: Estimates
     flips: Flips
     frames: Frames
     gates: Gates
     guard: Guard
     links: Links
+    matrix: Matrix
     monitoring: Monitoring
     telemetry: Telemetry | None
     webhooks: Webhooks
@@ -165,6 +183,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             store=store,
             catalog=catalog,
             models=models,
+            model_list=ModelList(store, models, runs),
             judges=Judges(store, models),
             keys=Keys(store),
             leaderboards=Leaderboards(store),
@@ -172,22 +191,26 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             evaluations=evaluations,
             benchmarks=Benchmarks(store, datasets, documents, evaluations, runs, catalog),
             documents=documents,
+            estimates=Estimates(store, evaluations, models),
             inferences=Inferences(store, repositories),
             inspections=Inspections(store, productions, evaluations, runs, models),
             runs=runs,
             standard=StandardBenchmarks(datasets, models),
             outcomes=outcomes,
+            overviews=Overviews(store),
             exports=Exports(outcomes),
             productions=productions,
             red_teams=RedTeams(store, evaluations, runs, suites, catalog),
             reports=Reports(store, runs),
             repositories=repositories,
             reviews=reviews,
+            review_queues=ReviewQueues(store, runs),
             scorings=scorings,
             seeding=seeding,
             suite_reports=SuiteReports(
                 store, scorings, suites, agreements, evaluations, runs, outcomes
             ),
+            suite_results=SuiteResults(store),
             suite_runs=SuiteRuns(suites, datasets, evaluations, gates),
             suite_statistics=SuiteStatistics(store, suites),
             suite_tallies=SuiteTallies(runs, outcomes),
@@ -196,14 +219,18 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             anonymizations=Anonymizations(store, seeding, datasets, evaluations, runs, catalog),
             assets=assets,
             cache=Cache(store),
+            cases=Cases(store, runs, outcomes, reviews),
+            corrections=Corrections(store),
             comparisons=Comparisons(store, runs),
             data_specs=DataSpecs(store, evaluations, runs, catalog),
+            data_uses=DataUses(store),
             differences=Differences(store),
             flips=Flips(store, runs, outcomes),
             frames=frames,
             gates=gates,
             guard=guard,
             links=links,
+            matrix=Matrix(store, outcomes),
             telemetry=telemetry,
             monitoring=Monitoring(store, models, settings.worker_lease_s),
             webhooks=Webhooks(store, guard),

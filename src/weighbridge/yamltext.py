@@ -80,6 +80,11 @@ def parse_yaml(
     return builder.value, builder.lines
 
 
+def is_text(plain: str) -> bool:
+    """Whether a plain scalar is read as text, and not as a number, a truth value or null."""
+    return plain not in _WORDS and not _NUMBER.fullmatch(plain)
+
+
 class _RefusedError(Exception):
     def __init__(self, path: Path, message: str, line: int) -> None:
         super().__init__(message)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ _ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+_OVER = ("succeeded", "failed", "cancelled")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,6 +43,14 @@ class Site:
     def ask(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """What the native API answers: `path` begins behind `/api/v1`."""
         return self.at(f"/api/v1{path}", body, method)
+
+    def wait(self, run_id: str, seconds: float = 60.0) -> Any:
+        """The run, once it has ended."""
+        deadline = time.monotonic() + seconds
+        while (run := self.ask(f"/runs/{run_id}"))["status"] not in _OVER:
+            assert time.monotonic() < deadline, run
+            time.sleep(0.05)
+        return run
 
     def at(self, path: str, body: Any = None, method: str | None = None) -> Any:
         """What any of the APIs answers, as JSON; a body is posted."""

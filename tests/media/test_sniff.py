@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from support.videos import png, sound, video
 from weighbridge.core.asset import AssetKind
 from weighbridge.errors import Invalid
-from weighbridge.media.sniff import UNKNOWN, Sniffed, expected, kind_of, refuse_disguise, sniff
+from weighbridge.media.sniff import (
+    UNKNOWN,
+    Sniffed,
+    expected,
+    kind_of,
+    refuse_disguise,
+    seen_as,
+    sniff,
+)
 
 BMP = b"BM" + b"\x46\0\0\0" + b"\0\0\0\0" + b"\x36\0\0\0" + b"\x28\0\0\0" + b"\0" * 40
 HEADS = {
@@ -36,6 +44,14 @@ def test_images_and_documents_are_known_by_their_first_bytes(
     found = look(tmp_path, HEADS[media_type], "video/mp4")
     kind = AssetKind.IMAGE if media_type.startswith("image") else AssetKind.DOCUMENT
     assert found == Sniffed(kind, media_type)
+
+
+def test_what_can_be_shown_in_place_is_an_image_or_a_video() -> None:
+    seen = {media_type: seen_as(head) for media_type, head in HEADS.items()}
+    assert seen == {it: it if it.startswith("image/") else None for it in HEADS}
+    assert seen_as(b"\0\0\0\x18ftypheic") is None
+    assert seen_as(b"<svg onload=alert(1)>") is None
+    assert seen_as(b"") is None
 
 
 @pytest.mark.parametrize(

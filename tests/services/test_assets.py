@@ -48,7 +48,7 @@ class Here:
         return await self.assets.take(asset.id, asset.workspace_id, self.file(data), media_type)
 
     async def ended(self, asset: Asset) -> Asset:
-        for _ in range(500):
+        for _ in range(3_000):
             asset = await self.assets.get(self.me, asset.id)
             if asset.state in {AssetState.COMPLETED, AssetState.FAILED}:
                 return asset
@@ -276,7 +276,7 @@ async def test_who_works_on_a_file_says_so(here: Here, monkeypatch: pytest.Monke
     monkeypatch.setattr(asset_work, "take_apart", slow)
     data = video(here.folder / "a.mp4", frames=4)
     asset = await here.assets.upload(here.me, here.file(data), "a.mp4")
-    for _ in range(200):
+    for _ in range(2_000):
         if (await here.assets.get(here.me, asset.id)).updated_at > asset.updated_at:
             break
         await asyncio.sleep(0.02)

@@ -1,5 +1,6 @@
 """Runs are compared, refused where that makes no sense, and warned of where it is doubtful."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -8,12 +9,16 @@ import pytest
 from support.running import Bench, refuse
 from weighbridge.core.run import RunState
 from weighbridge.errors import Invalid, NotFound
+from weighbridge.jobs import score_columns
 from weighbridge.jobs.foreground import run_in_foreground
+from weighbridge.jobs.score_columns import read_scores
+from weighbridge.reports.comparison import RunScores
 from weighbridge.services.comparisons import Comparisons, ComparisonView
 from weighbridge.services.flips import Direction, Flips
 from weighbridge.services.keys import Keys
 from weighbridge.services.outcomes import Outcomes
 from weighbridge.services.runs import Runs
+from weighbridge.store.engine import Store
 from weighbridge.store.runs import move_run
 
 
@@ -216,3 +221,66 @@ async def _executed(bench: Bench, run_id: str) -> str:
     await run_in_foreground(bench.store, await bench.load(run_id))
     bench.model.answer = None
     return run_id
+
+
+async def test_a_comparison_of_ended_runs_is_worked_out_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = await bench.ran(cases=20), await bench.ran(lambda n: n == 3, cases=20)
+    comparisons = Comparisons(bench.store, Runs(bench.store))
+    read: list[str] = []
+
+    async def counted(store: Store, workspace_id: str, run_id: str, *rest: Any) -> RunScores:
+        read.append(run_id)
+        return await read_scores(store, workspace_id, run_id, *rest)
+
+    monkeypatch.setattr(score_columns, "read_scores", counted)
+    both = [comparisons.compare(bench.caller, [a, b]) for _ in range(3)]
+    views = await asyncio.gather(*both)
+    assert views[0].comparison is views[1].comparison is views[2].comparison
+    assert sorted(read) == sorted([a, b])
+    await comparisons.compare(bench.caller, [b, a])
+    await comparisons.compare(bench.caller, [a, b], level=0.9)
+    assert sorted(read) == sorted([a, b])
+
+
+async def test_cases_that_are_done_again_are_seen_at_once(bench: Bench) -> None:
+    a = await bench.ran(cases=6)
+
+    def answer(question: str, _epoch: int) -> str:
+        if question == "question 1":
+            raise refuse()
+        return question
+
+    bench.model.answer = answer
+    b = await _executed(bench, await bench.queue(cases=6))
+    comparisons = Comparisons(bench.store, Runs(bench.store))
+    [one] = (await comparisons.compare(bench.caller, [a, b])).comparison.differences
+    assert (one.paired.n, one.unmatched.failed_b) == (5, 1)
+    await Runs(bench.store).retry_failed(bench.caller, b)
+    [one] = (await comparisons.compare(bench.caller, [a, b])).comparison.differences
+    assert (one.paired.n, one.unmatched.failed_b, one.unmatched.only_a) == (5, 0, 1)
+    await _executed(bench, b)
+    [one] = (await comparisons.compare(bench.caller, [a, b])).comparison.differences
+    assert (one.paired.n, one.unmatched.failed_b) == (6, 0)
+
+
+async def test_what_is_kept_is_nobody_elses(bench: Bench) -> None:
+    a, b = await bench.ran(cases=3), await bench.ran(cases=3)
+    comparisons = Comparisons(bench.store, Runs(bench.store))
+    await comparisons.compare(bench.caller, [a, b])
+    await Keys(bench.store).create(bench.caller, name="else", workspace="elsewhere")
+    with pytest.raises(NotFound):
+        await comparisons.compare(replace(bench.caller, workspace_id="ws_elsewhere"), [a, b])
+
+
+async def test_runs_over_the_same_data_are_chosen_together(bench: Bench) -> None:
+    a, b = await bench.ran(cases=3, name="first"), await bench.ran(cases=3, name="second")
+    other = await bench.ran(cases=4, name="of other data")
+    comparisons = Comparisons(bench.store, Runs(bench.store))
+    groups = await comparisons.choices(bench.caller)
+    assert [[run.id for run in group.runs] for group in groups] == [[other], [b, a]]
+    groups = await comparisons.choices(bench.caller, chosen=[a])
+    assert [run.id for run in groups[0].runs] == [b, a]
+    groups = await comparisons.choices(bench.caller, search="second", chosen=[a])
+    assert [[run.id for run in group.runs] for group in groups] == [[b, a]]

@@ -15,6 +15,7 @@ from weighbridge.datasets import differences as rows
 from weighbridge.datasets.differences import compare_frames
 from weighbridge.errors import Invalid, NotFound, TooLarge
 from weighbridge.services import differences as service
+from weighbridge.services.datasets import Datasets
 from weighbridge.services.differences import Differences
 from weighbridge.services.keys import Keys
 from weighbridge.store.engine import Store
@@ -58,6 +59,20 @@ async def test_rows_are_compared_by_position_and_by_key(repo: Repo, found: Diffe
     assert told.rows.changed_rows[0].before == {"id": "2", "v": "b"}
     assert told.rows.changed_rows[0].after == {"id": "2", "v": "B"}
     assert told.lines is None
+
+
+async def test_two_data_sets_are_compared(store: Store, found: Differences) -> None:
+    datasets, operator = Datasets(store), await Keys(store).operator()
+    one = await datasets.import_rows(operator, "d", [{"id": 1, "v": "a"}, {"id": 2, "v": "b"}])
+    two = await datasets.import_rows(operator, "d", [{"id": 2, "v": "B", "n": 1.5}, {"id": 3}])
+    told = await found.of_datasets(datasets, one, two, keys=["id"], limit=1)
+    assert (told.changed, told.added, told.removed, told.same) == (1, 1, 1, 0)
+    assert told.changed_rows[0].after == {"id": 2, "v": "B", "n": 1.5}
+    assert dict(told.columns.added) == {"n": "double"}
+    by_place = await found.of_datasets(datasets, one, two)
+    assert by_place.changed == 2
+    with pytest.raises(Invalid, match="no column `x` to be a key"):
+        await found.of_datasets(datasets, one, two, keys=["x"])
 
 
 async def test_a_file_that_is_on_one_side_only_was_added_or_removed(
@@ -203,7 +218,7 @@ async def test_a_comparison_nobody_waits_for_ends_its_thread_and_leaves_nothing(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    for _ in range(200):
+    for _ in range(3_000):
         if ended.is_set():
             break
         await asyncio.sleep(0.01)

@@ -48,7 +48,7 @@ async def refused(kitchen: Kitchen, spec: str, wanted: int = 2, **more: Any) -> 
 
 async def archive(kitchen: Kitchen, view: ProductionView) -> Archive:
     """The archive, once it is there."""
-    for _ in range(400):
+    for _ in range(3_000):
         found = await kitchen.productions.archive(kitchen.bench.caller, view.production.id)
         if found.sha256 is not None:
             return found

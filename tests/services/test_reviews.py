@@ -9,7 +9,7 @@ import pytest
 
 from support.running import Bench, FakeModel, refuse
 from weighbridge.core.caller import Caller, Role
-from weighbridge.errors import Forbidden, InvalidFields, NotFound
+from weighbridge.errors import Conflict, Forbidden, InvalidFields, NotFound
 from weighbridge.jobs.foreground import run_in_foreground
 from weighbridge.services.agreement import Agreements, ScorerAndPeople
 from weighbridge.services.exports import flat_columns, flat_row, outcome_object
@@ -323,3 +323,39 @@ async def test_judges_are_measured_over_all_runs_that_people_reviewed(
     assert (judge.n_compared, judge.runs) == (6, tuple(reversed(runs)))
     assert judge.beside.agreement is not None
     assert judge.beside.agreement.accuracy == pytest.approx(4 / 6)
+
+
+async def test_who_has_not_seen_the_last_word_is_told(
+    bench: Bench, reviews: Reviews, make_run: MakeRun
+) -> None:
+    run_id = await make_run(3)
+    [said] = await reviews.judge(bench.caller, run_id, [replace(SAYING, seen=0, author="ann")])
+    # Saying the very same twice, as by a form that was sent twice, clashes with nothing.
+    assert await reviews.judge(bench.caller, run_id, [replace(SAYING, seen=0, author="ann")]) == [
+        said
+    ]
+    with pytest.raises(Conflict, match="somebody else"):
+        await reviews.judge(bench.caller, run_id, [replace(SAYING, seen=0, value=0.0)])
+    await reviews.judge(bench.caller, run_id, [replace(SAYING, seen=1, value=0.0)])
+    with pytest.raises(Conflict, match="somebody else"):
+        await reviews.withdraw(bench.caller, run_id, 1, 0, "exact", "mine was a slip", seen=1)
+    taken = await reviews.withdraw(bench.caller, run_id, 1, 0, "exact", "a slip", seen=2)
+    assert taken.revision == 3
+
+
+async def test_agreement_is_worked_out_anew_when_somebody_says_more(
+    bench: Bench, reviews: Reviews, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("weighbridge.services.agreement._QUICK", 2)
+    run_id = await make_run(3)
+    agreements = Agreements(bench.store, Runs(bench.store))
+    await reviews.judge(bench.caller, run_id, [SAYING])
+    assert await agreements.at_hand(bench.caller, run_id) is None
+    first = await agreements.of_run(bench.caller, run_id)
+    assert await agreements.at_hand(bench.caller, run_id) is first
+    await reviews.judge(bench.caller, run_id, [replace(SAYING, case_id="c2", value=0.0)])
+    assert await agreements.at_hand(bench.caller, run_id) is None
+    [second] = await agreements.of_run(bench.caller, run_id)
+    assert (first[0].n_reviewed, second.n_reviewed) == (1, 2)
+    beside = await agreements.beside(bench.caller, run_id)
+    assert beside == {"exact": second.beside}

@@ -173,6 +173,10 @@ async def test_a_leaderboard_holds_the_latest_run_of_each_model_over_the_same_wo
     assert [[one.id for one in board.runs] for board in boards] == [fewer, [*new, old[1]]]
     assert boards[1].mode == "generation"
     assert boards[1].source == str(mmlu)
+    cases = await Datasets(bench.store).called(bench.caller, "mmlu")
+    same = await Leaderboards(bench.store).of_data(bench.caller, [cases.id])
+    assert [board.runs for board in same] == [board.runs for board in boards]
+    assert await Leaderboards(bench.store).of_data(bench.caller, ["ds_nobody"]) == []
     with pytest.raises(NotFound, match="no run of mmlu in the mode likelihood has succeeded yet"):
         await Leaderboards(bench.store).boards(bench.caller, "mmlu", "likelihood")
     with pytest.raises(NotFound, match="weighbridge bench run mmlu:anatomy"):

@@ -31,10 +31,18 @@ async def test_a_new_database_has_exactly_the_tables_of_the_code(store: Store) -
         assert await connection.run_sync(differences) == []
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def new_database_url(request: pytest.FixtureRequest) -> str | None:
+    url: str | None = None
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+    return url
+
+
 async def test_the_migrations_make_exactly_the_tables_of_the_code(
-    database_url: str | None, tmp_path: Path
+    new_database_url: str | None, tmp_path: Path
 ) -> None:
-    store = Store(database_url, tmp_path / "data")
+    store = Store(new_database_url, tmp_path / "data")
     async with store.begin() as connection:
         await connection.run_sync(upgrade_to_head)
     async with store.begin() as connection:
@@ -50,9 +58,9 @@ async def test_migrating_twice_changes_nothing(store: Store) -> None:
 
 
 async def test_several_processes_may_migrate_at_once(
-    database_url: str | None, tmp_path: Path
+    new_database_url: str | None, tmp_path: Path
 ) -> None:
-    stores = [Store(database_url, tmp_path / "data") for _ in range(4)]
+    stores = [Store(new_database_url, tmp_path / "data") for _ in range(4)]
     await asyncio.gather(*(migrate(store) for store in stores))
     async with stores[0].begin() as connection:
         assert await connection.run_sync(schema_version) == HEAD

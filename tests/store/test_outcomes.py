@@ -27,8 +27,10 @@ from weighbridge.store.outcomes import (
     kept_of_shard,
     page_of_outcomes,
     positions_done,
+    recent_latencies,
     record_group,
     stream_outcomes,
+    verdicts_at,
 )
 from weighbridge.store.tables import outcomes, tallies
 
@@ -275,3 +277,25 @@ async def test_whatever_a_model_says_can_be_kept(store: Store, text: str) -> Non
     assert record.answer is not None
     expected = text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
     assert record.answer.text == expected
+
+
+async def test_verdicts_are_had_without_the_answers(store: Store) -> None:
+    records = [answered(0), answered(0, epoch=1, value=0.0), ungraded(1), failed(2), answered(3)]
+    async with store.begin() as connection:
+        await record_group(connection, WORKSPACE, "run", with_shards(records))
+        found = await verdicts_at(connection, WORKSPACE, "run", {0, 1, 2, 9})
+        assert found == {(it.position, it.epoch): it.outcomes for it in records[:4]}
+        assert await verdicts_at(connection, "ws_2", "run", {0}) == {}
+
+
+async def test_how_long_the_last_answers_took(store: Store) -> None:
+    def took(position: int, seconds: float) -> Record:
+        record = answered(position)
+        assert record.answer is not None
+        return replace(record, answer=replace(record.answer, latency_s=seconds))
+
+    records = [took(0, 9.0), took(1, 2.0), took(2, 1.0), failed(3)]
+    async with store.begin() as connection:
+        await record_group(connection, WORKSPACE, "run", with_shards(records))
+        assert await recent_latencies(connection, WORKSPACE, "run", 2) == [1.0, 2.0]
+        assert await recent_latencies(connection, "ws_2", "run", 2) == []

@@ -17,15 +17,19 @@ from weighbridge.store.keys import ensure_workspace
 from weighbridge.store.moments import now
 from weighbridge.store.outcomes import page_of_outcomes, record_group
 from weighbridge.store.overrides import (
+    Reviewed,
     Saying,
     add_overrides,
     current_overrides,
     history_of,
     is_overridden,
+    newest_override,
+    overrides_at,
     overrides_between,
     page_of_overrides,
     runs_reviewed,
     scorers_overridden,
+    tally_reviews,
 )
 from weighbridge.store.runs import add_run
 from weighbridge.store.tables import datasets
@@ -92,6 +96,9 @@ async def test_the_newest_counts_and_everything_is_kept(store: Store) -> None:
         standing = await overrides_between(connection, workspace, run_id, 3, 3)
         assert {key: it.value for key, it in standing[3, 0].items()} == {"exact": 1.0}
         assert (3, 1) not in standing
+        assert await overrides_at(connection, workspace, run_id, [1, 3]) == standing
+        assert await overrides_at(connection, workspace, run_id, [1, 2]) == {}
+        assert await overrides_at(connection, "ws_2", run_id, [3]) == {}
         assert await current_overrides(connection, workspace, run_id) == {
             "exact": {(3, 0): (1.0, "bad")}
         }
@@ -136,3 +143,35 @@ async def test_outcomes_are_found_by_whether_somebody_overruled_them(store: Stor
         others = await page_of_outcomes(connection, caller.workspace_id, run_id, such=~such)
     assert [(record.position, record.epoch) for record in found] == [(3, 0)]
     assert len(others) == 19
+
+
+async def test_what_was_said_since_it_was_seen_is_not_spoken_over(store: Store) -> None:
+    caller, run_id = await run(store)
+    await say(store, caller, run_id, replace(SAYING, seen=0))
+    assert await say(store, caller, run_id, replace(SAYING, value=1.0, seen=0)) is None
+    made = await say(store, caller, run_id, replace(SAYING, value=1.0, seen=1))
+    assert made is not None
+    assert made[0].revision == 2
+
+
+async def test_reviews_are_tallied_as_they_count_now(store: Store) -> None:
+    caller, run_id = await run(store)
+    others = [replace(SAYING, position=at, author=who) for at, who in ((4, "bob"), (5, "bob"))]
+    assert await newest(store, caller, run_id) is None
+    await say(store, caller, run_id, SAYING, *others, replace(SAYING, scorer="judge"))
+    await say(store, caller, run_id, replace(SAYING, value=1.0, author="carol"))
+    last = await say(store, caller, run_id, replace(others[1], value=None))
+    assert last is not None
+    assert await newest(store, caller, run_id) == last[0].id
+    async with store.begin() as connection:
+        workspace = caller.workspace_id
+        assert await tally_reviews(connection, workspace, [run_id, "run_2"]) == {
+            run_id: {"exact": Reviewed(2, 2), "judge": Reviewed(1, 1)}
+        }
+        assert await tally_reviews(connection, "ws_2", [run_id]) == {}
+        assert await tally_reviews(connection, workspace, []) == {}
+
+
+async def newest(store: Store, caller: Caller, run_id: str) -> str | None:
+    async with store.begin() as connection:
+        return await newest_override(connection, caller.workspace_id, run_id)

@@ -9,7 +9,7 @@ from weighbridge.core.shard import Plan, Shard
 from weighbridge.store import scores
 from weighbridge.store.engine import Store
 from weighbridge.store.outcomes import keep_aside, record_group
-from weighbridge.store.scores import GradesRow, stream_grades
+from weighbridge.store.scores import GradesRow, least_confident, stream_grades
 
 SHARD = Shard(0, 0, 0, 0, 256)
 
@@ -78,3 +78,23 @@ async def test_cases_that_are_to_be_done_again_are_not_seen(store: Store) -> Non
     async with store.begin() as connection:
         await keep_aside(connection, "ws", "run", Plan(256, 1, 256), {Status.UNGRADED})
     assert [row.position for row in await read(store, "s")] == [0]
+
+
+async def test_the_least_sure_come_first_and_who_says_nothing_of_it_not_at_all(
+    store: Store,
+) -> None:
+    sure = [Scored(1.0, confidence=it) for it in (0.9, 0.5, None, 0.7)]
+    await written(
+        store,
+        *(record(position, **{"f1.a-2": it}) for position, it in enumerate(sure)),
+        record(4, **{"f1.a-2": Ungraded("no")}),
+        record(5, other=Scored(1.0, confidence=0.1)),
+    )
+    async with store.begin() as connection:
+        assert await least_confident(connection, "ws", "run", "f1.a-2", 9) == [
+            (1, 0),
+            (3, 0),
+            (0, 0),
+        ]
+        assert await least_confident(connection, "ws", "run", "f1.a-2", 1) == [(1, 0)]
+        assert await least_confident(connection, "ws_2", "run", "f1.a-2", 9) == []

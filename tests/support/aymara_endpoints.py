@@ -52,7 +52,7 @@ here = getattr(aymara_ai, os.environ["CLIENT"])(
     http_client=http(event_hooks={"request": [noted_async if is_async else noted]}))
 async def of(answer): return await answer if inspect.isawaitable(answer) else answer
 async def ended(get, id):
-    for _ in range(400):
+    for _ in range(1_200):
         found = await of(get(id))
         status = getattr(found, "status", None) or found.processing_status
         if status in ("finished", "completed", "failed"):

@@ -160,6 +160,14 @@ _VERDICT = {
 }
 
 
+def write_scripts(folder: Path) -> None:
+    """The files that `MODELS` reads, beside it."""
+    scripts = {"writer": _writer(), "judge": _judge(), "grader": [{"reply": json.dumps(_VERDICT)}]}
+    for name, rules in scripts.items():
+        text = "".join(f"{json.dumps(rule)}\n" for rule in rules)
+        (folder / f"{name}.jsonl").write_text(text)
+
+
 @contextmanager
 def serving(
     folder: Path, database_url: str | None = None, *, models: str = MODELS, **settings: str
@@ -169,9 +177,6 @@ def serving(
     Args:
         settings: by their names, as `allowed_networks`.
     """
-    scripts = {"writer": _writer(), "judge": _judge(), "grader": [{"reply": json.dumps(_VERDICT)}]}
-    for name, rules in scripts.items():
-        text = "".join(f"{json.dumps(rule)}\n" for rule in rules)
-        (folder / f"{name}.jsonl").write_text(text)
+    write_scripts(folder)
     with serving_models(folder, database_url, models=models, **settings) as server:
         yield server

@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx2
 
+from support.application import application_over
+from weighbridge.core.caller import Role
 from weighbridge.jobs.worker import Worker
 from weighbridge.wiring import Services
 
@@ -53,6 +55,19 @@ SPEC: dict[str, Any] = {
 }
 
 MakeClient = Callable[..., Awaitable[httpx2.AsyncClient]]
+
+
+async def client_of(
+    services: Services, role: Role = Role.ADMIN, workspace: str | None = None
+) -> httpx2.AsyncClient:
+    """A client with a key of its own."""
+    operator = await services.keys.operator()
+    _, secret = await services.keys.create(operator, name="test", role=role, workspace=workspace)
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(application_over(services)),
+        base_url="http://server/api/v1",
+        headers={"Authorization": f"Bearer {secret}"},
+    )
 
 
 @asynccontextmanager

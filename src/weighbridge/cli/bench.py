@@ -16,6 +16,7 @@ from weighbridge.benchmarks.sources import find_source
 from weighbridge.cli import late
 from weighbridge.cli.bench_texts import object_of, page_of, table_of
 from weighbridge.cli.console import output
+from weighbridge.cli.estimating import say_estimate
 from weighbridge.cli.failures import ExitCode
 from weighbridge.cli.leaderboard import leaderboard, print_leaderboard
 from weighbridge.cli.local import Ended, check, execute, start
@@ -237,12 +238,14 @@ async def _check_only(session: Session, wanted: Wanted) -> int:
     with tempfile.TemporaryDirectory() as folder:
         file, notes = _as_file(wanted, manner, why, Path(folder), Overrides())
         _say(notes)
-        cases, calls = await check(session, file)
+        found = await check(session, file)
     models = len(wanted.models)
+    answers = found.cases * found.epochs * models
     click.echo(
-        f"{wanted.name} is in order: {count(cases)} cases, {count(models)} "
-        f"model{'s' if models > 1 else ''} asked by {manner}, {count(calls)} answers to ask for"
+        f"{wanted.name} is in order: {count(found.cases)} cases, {count(models)} "
+        f"model{'s' if models > 1 else ''} asked by {manner}, {count(answers)} answers to ask for"
     )
+    say_estimate(found)
     return ExitCode.FINE
 
 

@@ -10,7 +10,8 @@ from weighbridge.cli import ending
 from weighbridge.cli.logs import set_up_logs
 from weighbridge.cli.results import LocalResults
 from weighbridge.cli.session import Session, in_session
-from weighbridge.demo.story import QUESTIONS, Ending, play
+from weighbridge.demo.evaluations import QUESTIONS
+from weighbridge.demo.story import Ending, play
 from weighbridge.settings import Settings
 
 
@@ -60,6 +61,6 @@ def _say_what_it_came_to(came_to: Ending, folder: Path) -> None:
     click.echo(
         f"\nlook closer:  weighbridge show {came_to.guided} --data {folder}\n"
         f"outcomes:     weighbridge export {came_to.guided} --format csv --data {folder}\n"
-        f"server:       make serve   (the same data on http://127.0.0.1:8080)",
+        f"pages:        make serve   (the same data on http://127.0.0.1:8080)",
         err=True,
     )

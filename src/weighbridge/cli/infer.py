@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from weighbridge.cli import late
 from weighbridge.cli.ending import tell
+from weighbridge.cli.estimating import say_estimate
 from weighbridge.cli.failures import ExitCode
 from weighbridge.cli.local import Ended, check, execute, start
 from weighbridge.cli.options import Address, flags_of, with_server, with_settings
@@ -25,6 +26,7 @@ from weighbridge.cli.words import count
 from weighbridge.core.run import RunState
 from weighbridge.dialects.native import wire, wire_repositories
 from weighbridge.errors import FieldProblem, InvalidFields
+from weighbridge.services.estimates import Estimate
 from weighbridge.settings import Settings
 from weighbridge.spec import parse_spec
 from weighbridge.specfile import parse_yaml
@@ -256,11 +258,13 @@ def _option_of(field: str) -> str:
 
 
 def _check_only(settings: Settings, order: Order) -> int:
-    async def work(session: Session) -> tuple[int, int]:
+    async def work(session: Session) -> Estimate:
         return await check(session, order)
 
-    rows, calls = in_session(settings, work)
-    click.echo(f"all in order: {count(rows)} rows, {count(calls)} answers to ask for")
+    found = in_session(settings, work)
+    answers = found.cases * found.epochs  # by one model
+    click.echo(f"all in order: {count(found.cases)} rows, {count(answers)} answers to ask for")
+    say_estimate(found)
     return ExitCode.FINE
 
 

@@ -21,6 +21,7 @@ from weighbridge.jobs.foreground import OWNED_FOR_S, run_in_foreground, this_pro
 from weighbridge.jobs.loading import LoadedRun, load_run
 from weighbridge.jobs.stop import Stop
 from weighbridge.jobs.turns import Lane, Turns
+from weighbridge.services.estimates import Estimate
 from weighbridge.services.evaluations import Owner, Reproduction
 from weighbridge.services.red_teams import RedTeamView
 
@@ -45,20 +46,15 @@ class Ended:
         return Ended((run_id, *self.run_ids), self.interrupted)
 
 
-async def check(session: Session, file: EvaluationFile) -> tuple[int, int]:
+async def check(session: Session, file: EvaluationFile) -> Estimate:
     """Look at everything that could be wrong, and start nothing.
 
     Returns:
-        Cases of the data set that would be taken, and calls to all models together.
+        What it would take.
     """
     with _located(file):
         say_warnings(await session.services.evaluations.warnings(file.spec))
-        plan = await session.services.evaluations.check(
-            session.caller, file.spec, folder=file.folder
-        )
-    evaluation = file.spec.to_evaluation()
-    asked = 0 if evaluation.answers else len(evaluation.models)
-    return plan.cases, plan.cases * plan.epochs * asked
+        return await session.services.estimates.of(session.caller, file.spec, folder=file.folder)
 
 
 async def start(session: Session, file: EvaluationFile, *, quiet: bool) -> tuple[Run, ...]:

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("runs", "Show the report of one run, or of several side by side."),
     "runs": ("runs", "List runs, newest first."),
     "compare": ("compare", "Compare runs: differences, tests, and what flipped."),
+    "report": ("reporting", "Write the report of runs as HTML or Markdown."),
     "gate": ("gate", "Hold a run against a policy: PASS, FAIL or INCONCLUSIVE."),
     "export": ("export", "Write the outcomes of a run as jsonl, csv or parquet."),
     "cancel": ("runs", "Stop a run; what was done is kept."),

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from weighbridge.cli import late
+from weighbridge.cli.estimating import say_estimate
 from weighbridge.cli.failures import ExitCode
 from weighbridge.cli.local import check, execute, start, take_up
 from weighbridge.cli.options import Address, flags_of, with_server, with_settings
@@ -14,6 +15,7 @@ from weighbridge.cli.order import EvaluationFile, Overrides, read_evaluation
 from weighbridge.cli.session import Session, in_session, open_session
 from weighbridge.cli.words import count
 from weighbridge.core.evaluation import Budget
+from weighbridge.services.estimates import Estimate
 from weighbridge.settings import Settings
 
 
@@ -215,15 +217,18 @@ def _check_usage(
 
 
 def _check_only(settings: Settings, asked: EvaluationFile) -> int:
-    async def work(session: Session) -> tuple[int, int]:
+    async def work(session: Session) -> Estimate:
         return await check(session, asked)
 
-    cases, calls = in_session(settings, work)
-    models = len(asked.spec.to_evaluation().models)
+    found = in_session(settings, work)
+    evaluation = asked.spec.to_evaluation()
+    models = len(evaluation.models)
+    answers = 0 if evaluation.answers else found.cases * found.epochs * models
     click.echo(
-        f"{asked.source} is in order: {count(cases)} cases, {count(models)} "
-        f"model{'s' if models > 1 else ''}, {count(calls)} answers to ask for"
+        f"{asked.source} is in order: {count(found.cases)} cases, {count(models)} "
+        f"model{'s' if models > 1 else ''}, {count(answers)} answers to ask for"
     )
+    say_estimate(found)
     return ExitCode.FINE
 
 

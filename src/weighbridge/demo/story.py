@@ -13,69 +13,28 @@ import click
 
 from weighbridge.core.caller import Caller
 from weighbridge.core.run import FINISHED, Run
+from weighbridge.demo import evaluations
 from weighbridge.demo.counting import CountingEndpoint
+from weighbridge.demo.evaluations import QUESTIONS
 from weighbridge.demo.questions import write_questions
 from weighbridge.errors import NotFound, WeighbridgeError
 from weighbridge.settings import Settings
+from weighbridge.specfile import write_spec
 from weighbridge.wiring import Services, open_services
 
-QUESTIONS = 100
 KILL_AT = 0.4
 _LONGEST_WAIT_S = 600.0
+_MODEL = "smollm2-135m"
 
 _MODELS = """\
 # The embedded model (SmolLM2-135M-Instruct), behind an address that counts what it is asked.
 [[models]]
-name = "smollm2-135m"
+name = "{name}"
 protocol = "openai"
 base_url = "{url}"
 model = "embedded"
 max_concurrency = 16
 price = {{ input = 0.0, output = 0.0 }}
-"""
-
-_PLAIN = """\
-name: openbookqa, plain prompt
-data: openbookqa.jsonl
-id: id
-model: smollm2-135m
-prompt: |-
-  {question}
-  {options}
-  Answer with one letter.
-target: answer
-scorers: [choice]
-params: {temperature: 0, max_tokens: 12, seed: 7}
-concurrency: 8
-timeout: 300
-"""
-
-_GUIDED = """\
-name: openbookqa, with an example
-data: openbookqa.jsonl
-id: id
-model: smollm2-135m
-messages:
-  - role: user
-    content: |-
-      Which of these is a fruit?
-      A. stone
-      B. apple
-      C. car
-      D. river
-      Answer with one letter.
-  - role: assistant
-    content: B
-  - role: user
-    content: |-
-      {question}
-      {options}
-      Answer with one letter.
-target: answer
-scorers: [choice]
-params: {temperature: 0, max_tokens: 12, seed: 7}
-concurrency: 8
-timeout: 300
 """
 
 
@@ -107,11 +66,12 @@ async def play(folder: Path, questions: int = QUESTIONS) -> Ending:
     settings = Settings(data=folder)
     async with open_services(settings) as services:
         count = write_questions(folder / "openbookqa.jsonl", questions)
-        (folder / "plain.yaml").write_text(_PLAIN)
-        (folder / "guided.yaml").write_text(_GUIDED)
+        for file, evaluation in (("plain", evaluations.plain), ("guided", evaluations.guided)):
+            written = write_spec(evaluation("openbookqa.jsonl", _MODEL))
+            (folder / f"{file}.yaml").write_text(written)
         _say(f"{count} questions of OpenBookQA; loading the embedded model (no key, no network)")
         endpoint = CountingEndpoint(await services.models.get("embedded"))
-        (folder / "models.toml").write_text(_MODELS.format(url=await endpoint.start()))
+        (folder / "models.toml").write_text(_MODELS.format(name=_MODEL, url=await endpoint.start()))
         try:
             caller = await services.keys.operator()
             _say("\n1. a plain prompt")

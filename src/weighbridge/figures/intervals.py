@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from weighbridge.figures.style import TEMPLATE
+
 ROW_PIXELS = 46
 MARGIN_PIXELS = 110
 
@@ -65,7 +67,7 @@ def intervals_figure(
     if zero:
         figure.add_vline(x=0, line_dash="dot")
     figure.update_layout(
-        template="plotly_white",
+        template=TEMPLATE,
         height=MARGIN_PIXELS + ROW_PIXELS * max(1, len(rows)) * max(1, len(series)),
         xaxis_title=axis,
         yaxis={"autorange": "reversed", "type": "category", "automargin": True},

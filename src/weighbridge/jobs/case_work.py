@@ -7,6 +7,7 @@ from typing import cast
 
 from weighbridge.core.case import Case
 from weighbridge.core.evaluation import Evaluation, Output, PromptMessage
+from weighbridge.core.json import JsonObject
 from weighbridge.core.outcome import Answer, Failed, Given, Outcome, Record, Ungraded, Usage
 from weighbridge.core.prompt import Template
 from weighbridge.errors import WeighbridgeError
@@ -162,6 +163,13 @@ def sample_request(evaluation: Evaluation) -> ChatRequest:
         evaluation.schema,
         top_logprobs=TOP_LOGPROBS if by_chat else None,
     )
+
+
+def request_for(evaluation: Evaluation, row: JsonObject) -> ChatRequest:
+    """The request that an evaluation sends for a row, its images and videos as they are named."""
+    case = Case(0, "", row, None, None)
+    messages = tuple(_MessageTemplate(message).render(case) for message in evaluation.messages)
+    return ChatRequest(messages, evaluation.params, evaluation.schema)
 
 
 def _unanswered(case: Case, epoch: int, failure: Failed, usage: Usage) -> Record:

@@ -19,8 +19,9 @@ from weighbridge.core.run import FINISHED, RunState
 from weighbridge.errors import Conflict, OutOfSpace, Unavailable, WeighbridgeError
 from weighbridge.jobs.delivery import conclude, deliver
 from weighbridge.jobs.execution import Execution
-from weighbridge.jobs.loading import load_run
+from weighbridge.jobs.loading import LoadedRun, load_run
 from weighbridge.jobs.queue import Queue, queue_database_url
+from weighbridge.jobs.score_columns import WORTH_KEEPING, ended_scores
 from weighbridge.jobs.stop import Stop
 from weighbridge.jobs.watch import Watch
 from weighbridge.providers.model import Models
@@ -187,6 +188,7 @@ class Worker:
         try:
             execution = shared.execution
             await deliver(self._store, execution.loaded, comparing=execution.comparing)
+            await _keep_scores(self._store, execution.loaded)
         finally:
             self._let_go(run_id, round_, shared)
 
@@ -320,6 +322,19 @@ class Worker:
 
 
 _parked: set[asyncio.Task[Any]] = set()
+
+
+async def _keep_scores(store: Store, loaded: LoadedRun) -> None:
+    """Have the scores of a large run at hand before anybody compares it."""
+    keys = [key for key, scorer in loaded.scorers.items() if scorer.metric != "labels"]
+    run = loaded.run
+    if run.progress.total < WORTH_KEEPING or not keys:
+        return
+    try:
+        await ended_scores(store, run.workspace_id, run.id, loaded.evaluation, keys)
+    except (WeighbridgeError, OSError) as error:
+        # The run has ended; whoever compares it reads its rows.
+        log.warning("run %s: its scores are not kept as a file: %s", run.id, error)
 
 
 async def _never_return() -> None:

@@ -1,6 +1,7 @@
 """What a file is by its content, whatever its name or its sender says."""
 
 import codecs
+import contextlib
 import mimetypes
 import re
 from dataclasses import dataclass
@@ -86,6 +87,14 @@ def sniff(path: Path, said: str = UNKNOWN) -> Sniffed:
     if not _is_utf8(path):
         raise Invalid(f"the file is nothing that can be read: {READABLE}")
     return _text(head, said)
+
+
+def seen_as(head: bytes) -> str | None:
+    """The media type of an image or video that begins with these bytes; None: it is neither, or
+    one that is not read."""
+    with contextlib.suppress(Invalid):
+        return _image(head) or _video(head)
+    return None
 
 
 def expected(media_type: str | None, name: str = "") -> str:

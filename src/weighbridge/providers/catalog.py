@@ -113,6 +113,29 @@ class Catalog:
             raise Invalid(f"the model {name!r} cannot be used: {reason}")
         return model
 
+    def find(self, name: str) -> DeclaredModel | None:
+        """The model behind a name, as `resolve`, whether it could be asked now or not; None: no
+        model is called that."""
+        return self._find(name)
+
+    def why_not(self, model: DeclaredModel) -> str | None:
+        """What is missing before it can be asked; None: nothing."""
+        return self._why_not(model)
+
+    def has_key(self, model: DeclaredModel) -> bool:
+        """Whether the variable that holds its key is set."""
+        return self.key_of(model) is not None
+
+    @property
+    def declared(self) -> tuple[DeclaredModel, ...]:
+        """What the operator's file declares."""
+        return self._file.models
+
+    @property
+    def added(self) -> tuple[DeclaredModel, ...]:
+        """Models that were added to the data folder, and that their names mean."""
+        return tuple(model for model in self._added if self._is_added(model))
+
     @property
     def weigher(self) -> str | None:
         """Name of the best model that was added, which weighs labels for the embedded judge; None:
@@ -126,8 +149,7 @@ class Catalog:
 
     def list(self) -> list[Listing]:
         """The declared models, those added, `embedded`, then a row per provider."""
-        added = [model for model in self._added if self._is_added(model)]
-        rows = [self._row(model) for model in (*self._file.models, *added, EMBEDDED)]
+        rows = [self._row(model) for model in (*self._file.models, *self.added, EMBEDDED)]
         for provider, endpoint in ENDPOINTS.items():
             reason = self._missing_key(self._key_variable(endpoint))
             rows.append(

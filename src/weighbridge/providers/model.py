@@ -393,6 +393,10 @@ class Model:
         """Whether it can be told what a call costs, so that a budget in USD can be kept."""
         return self._price(Usage(1_000, 1_000)) is not None
 
+    def price(self, usage: Usage) -> float | None:
+        """What calls that consume so much cost, in US dollars; None: it cannot be told."""
+        return self._price(usage)
+
     def _priced(self, usage: Usage) -> Usage:
         if usage.cost_usd is not None:
             return usage
@@ -577,6 +581,11 @@ def _endpoint(base_url: str | None) -> str | None:
 
 
 def _chat_tokens(request: ChatRequest) -> int:
+    return input_tokens(request) + _reply_tokens(request.params)
+
+
+def input_tokens(request: ChatRequest) -> int:
+    """About how many tokens a chat is: four characters each, and a flat sum for pictures."""
     characters = 0
     media = 0
     for message in request.messages:
@@ -594,7 +603,7 @@ def _chat_tokens(request: ChatRequest) -> int:
                     characters += len(part.text)
                 else:
                     media += _TOKENS_PER_VIDEO
-    return characters // _CHARACTERS_PER_TOKEN + media + _reply_tokens(request.params)
+    return characters // _CHARACTERS_PER_TOKEN + media
 
 
 def _completion_tokens(request: CompletionRequest) -> int:

@@ -183,6 +183,7 @@ class Ter:
     version: ClassVar[int] = 1
     bounds: ClassVar[Bounds] = (0.0, math.inf)
     metric: ClassVar[Kind] = "mean"
+    lower_is_better: ClassVar[bool] = True
     needs_target: ClassVar[bool] = True
 
     async def score(self, answer: Answer, case: Case) -> Outcome:

@@ -1,15 +1,17 @@
 """How far scorers agree with people, and the rates that people would have found."""
 
 import asyncio
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from weighbridge import scorers as scorer_table
 from weighbridge.core.caller import Caller
 from weighbridge.core.evaluation import Evaluation, Reducer
 from weighbridge.core.json import Json
 from weighbridge.core.outcome import Scored, ScorerSpec
+from weighbridge.core.run import Run
 from weighbridge.providers.declared import RESERVED_NAME
 from weighbridge.reports.people import Beside, Pair, Rate, RateBuilder, beside_people
 from weighbridge.scorers.base import AnyScorer, Judge
@@ -17,12 +19,15 @@ from weighbridge.services.runs import Runs, RunView
 from weighbridge.spec import parse_spec
 from weighbridge.store import overrides
 from weighbridge.store.engine import Store
-from weighbridge.store.outcomes import outcomes_at
+from weighbridge.store.outcomes import verdicts_at
 from weighbridge.store.overrides import Place
 from weighbridge.store.scores import stream_grades
 
 _LOOKED_UP = 500
 _PART = 1 << 32  # more positions than a part of a whole has
+_QUICK = 5_000  # outcomes that are gone through in a few hundredths of a second
+_MOST_KEPT = 64
+_Known: TypeAlias = tuple[Run, int, str | None]  # with its tallies, the seed, what was said last
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +78,45 @@ class Agreements:
     def __init__(self, store: Store, runs: Runs) -> None:
         self._store = store
         self._runs = runs
+        self._kept: OrderedDict[_Known, tuple[ScorerAndPeople, ...]] = OrderedDict()
+
+    async def at_hand(
+        self, caller: Caller, run_id: str, seed: int = 0
+    ) -> tuple[ScorerAndPeople, ...] | None:
+        """As `of_run`, where that is quick; None: the run is large, and has to be gone through.
+
+        Raises:
+            NotFound: the workspace has no such run.
+        """
+        run = await self._runs.get(caller, run_id)
+        if run.progress.done > _QUICK and await self._known(run, seed) not in self._kept:
+            return None
+        return await self.of_run(caller, run_id, seed)
+
+    async def beside(self, caller: Caller, run_id: str) -> dict[str, Beside]:
+        """How far the scorers of a run agree with people, by their keys; only what was reviewed is
+        looked at.
+
+        Raises:
+            NotFound: the workspace has no such run.
+        """
+        _, built = _scorers_of(await self._runs.view(caller, run_id))
+        async with self._store.begin() as connection:
+            said = await overrides.current_overrides(connection, caller.workspace_id, run_id)
+        pairs = await self._pairs(caller, run_id, said)
+        return {
+            key: beside_people(pairs[key], scorer.metric, scorer_table.verdicts_of(scorer))
+            for key, scorer in built.items()
+            if pairs.get(key)
+        }
 
     async def of_run(
         self, caller: Caller, run_id: str, seed: int = 0
     ) -> tuple[ScorerAndPeople, ...]:
         """The scorers of a run about which people have said something, in the run's order.
 
-        Goes through the run's scores once. Memory: 8 bytes an outcome and scorer, 16 with clusters.
+        Goes through the run's scores once, and remembers what came of it until somebody says
+        something more. Memory: 8 bytes an outcome and scorer, 16 with clusters.
 
         Args:
             seed: of the review sample that people went by.
@@ -88,6 +125,23 @@ class Agreements:
             NotFound: the workspace has no such run.
         """
         view = await self._runs.view(caller, run_id)
+        known = await self._known(view.run, seed)
+        if known not in self._kept:
+            self._kept[known] = await self._of_run(caller, view, seed)
+        self._kept.move_to_end(known)
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[known]
+
+    async def _known(self, run: Run, seed: int) -> "_Known":
+        async with self._store.begin() as connection:
+            newest = await overrides.newest_override(connection, run.workspace_id, run.id)
+        return run, seed, newest
+
+    async def _of_run(
+        self, caller: Caller, view: RunView, seed: int
+    ) -> tuple[ScorerAndPeople, ...]:
+        run_id = view.run.id
         evaluation, built = _scorers_of(view)
         async with self._store.begin() as connection:
             said = await overrides.current_overrides(connection, caller.workspace_id, run_id)
@@ -233,11 +287,10 @@ class Agreements:
         for start in range(0, len(positions), _LOOKED_UP):
             chunk = positions[start : start + _LOOKED_UP]
             async with self._store.begin() as connection:
-                records = await outcomes_at(connection, caller.workspace_id, run_id, chunk)
-            for record in records:
-                place = (record.position, record.epoch)
+                found = await verdicts_at(connection, caller.workspace_id, run_id, chunk)
+            for place, outcomes in found.items():
                 for key, places in said.items():
-                    outcome = record.outcomes.get(key)
+                    outcome = outcomes.get(key)
                     if place in places and isinstance(outcome, Scored):
                         pairs[key].append((places[place], (outcome.value, outcome.label)))
         return pairs

@@ -125,7 +125,7 @@ async def _views(repo: Repo, entries: Sequence[Entry]) -> list[EntryView]:
 
 async def differences(
     repo: Repo,
-    before: Commit,
+    before: Commit | None,
     after: Commit,
     path: str = "",
     *,
@@ -135,10 +135,14 @@ async def differences(
     """The files that differ, by path.
 
     Args:
-        path: only at and below it.
+        before: None: nothing, so that all files were added.
+        path: only at and below it, where there is something before.
         start: how many to skip. limit: the most that are given; None: all.
     """
-    changes = await repo.changes(before, after, path)
+    if before is None:
+        changes = await repo.changes_since(None, after)
+    else:
+        changes = await repo.changes(before, after, path)
     shown = changes[start : None if limit is None else start + limit]
     sides = [it for change in shown for it in (change.before, change.after) if it]
     known = await repo.contents([it.hash for it in sides])

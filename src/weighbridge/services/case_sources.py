@@ -10,7 +10,7 @@ from weighbridge.datasets.cases import check_rows
 from weighbridge.datasets.rows import Row
 from weighbridge.datasets.selection import Selection
 from weighbridge.errors import FieldProblem, InvalidFields, NotFound
-from weighbridge.services.datasets import Datasets
+from weighbridge.services.datasets import Datasets, first_rows
 from weighbridge.services.frame_sources import FrameSources, Source
 from weighbridge.spec import EvaluationSpec
 from weighbridge.store.datasets import Dataset
@@ -106,6 +106,29 @@ class CaseSources:
             return await self._datasets.count_selected(found, evaluation, selection)
         await self._datasets.verify(found, evaluation)
         return found.frame.rows
+
+    async def examples(
+        self,
+        caller: Caller,
+        spec: EvaluationSpec,
+        folder: Path | None,
+        source: Source | None,
+        most: int,
+    ) -> list[Row]:
+        """Some of the rows that `take` would find: the first ones, and of a stored data set some
+        from its middle and its end, too."""
+        if most < 1:
+            return []
+        selection = spec.selection()
+        if source is not None:
+            async with source.repo.file(source.content, source.path) as path:
+                return await self._datasets.examples_of(path, most, selection, source.path)
+        if spec.cases is not None:
+            return first_rows(cast("list[Row]", spec.cases), most, selection)
+        found = await self._find(caller, spec.data or "", folder)
+        if isinstance(found, Path):
+            return await self._datasets.examples_of(found, most, selection)
+        return await self._datasets.examples(found, most, selection)
 
     async def _find(self, caller: Caller, data: str, folder: Path | None) -> Dataset | Path:
         if folder is not None and not data.startswith("ds_") and (folder / data).is_file():

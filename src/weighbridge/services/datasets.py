@@ -3,12 +3,14 @@
 import asyncio
 import builtins
 import errno
+import itertools
 import os
 import re
 import tempfile
 import threading
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +124,16 @@ class Datasets:
         name: str | None = None,
         tag: str | None = None,
         selected: bool = False,
+        search: str | None = None,
+        newest: bool = False,
     ) -> list[Dataset]:
-        """Newest first; `selected`: those, too, that evaluations selected from others."""
+        """Newest first.
+
+        Args:
+            selected: those, too, that evaluations selected from others.
+            search: only those with this in their name.
+            newest: only the last version of each name.
+        """
         async with self._store.begin() as connection:
             return await datasets.list_datasets(
                 connection,
@@ -133,6 +143,17 @@ class Datasets:
                 name=name,
                 tag=tag,
                 selected=selected,
+                search=search,
+                newest=newest,
+            )
+
+    async def versions(
+        self, caller: Caller, name: str, *, below: int | None = None, limit: int = 100
+    ) -> builtins.list[Dataset]:
+        """The versions of a name, the last first; those below a number."""
+        async with self._store.begin() as connection:
+            return await datasets.versions_of(
+                connection, caller.workspace_id, name, below=below, limit=limit
             )
 
     async def tag(self, caller: Caller, reference: str, tag: str) -> Dataset:
@@ -233,6 +254,29 @@ class Datasets:
             for row in await datasets.read_segment(self._store.blobs, dataset.frame, segment):
                 yield row
 
+    def lines(self, dataset: Dataset) -> AsyncIterator[bytes]:
+        """The whole data set as JSON Lines, a piece at a time; `dataset.frame.size` bytes."""
+        key = datasets.blob_key(dataset.frame.sha256)
+        return self._store.blobs.pieces(key, dataset.frame.size)
+
+    @asynccontextmanager
+    async def file(self, dataset: Dataset) -> AsyncIterator[Path]:
+        """The data set as a local file of JSON Lines that must not be changed."""
+        here = self._store.blobs.local_path(datasets.blob_key(dataset.frame.sha256))
+        if here is not None:
+            yield here
+            return
+        handle, temporary = await asyncio.to_thread(
+            tempfile.mkstemp, dir=self._store.folder, prefix=".reading-", suffix=".jsonl"
+        )
+        try:
+            with os.fdopen(handle, "wb") as copy:
+                async for piece in self.lines(dataset):
+                    await asyncio.to_thread(copy.write, piece)
+            yield Path(temporary)
+        finally:
+            await asyncio.to_thread(Path(temporary).unlink, missing_ok=True)
+
     async def verify(self, dataset: Dataset, evaluation: Evaluation) -> None:
         """Check that a stored data set has what the evaluation needs.
 
@@ -287,6 +331,30 @@ class Datasets:
             lambda: selection.count(reading.rows(), lambda taken: check_rows(taken, evaluation))
         )
 
+    async def examples_of(
+        self, path: Path, most: int, selection: Selection | None = None, name: str | None = None
+    ) -> builtins.list[dict[str, Any]]:
+        """The first rows of a file that would be taken. Arguments as for `count`."""
+        kind = format_of(name) if name else None
+        return await asyncio.to_thread(lambda: first_rows(open_rows(path, kind), most, selection))
+
+    async def examples(
+        self, dataset: Dataset, most: int, selection: Selection | None = None
+    ) -> builtins.list[dict[str, Any]]:
+        """Some rows of a stored data set: from its beginning, middle and end, or the first that are
+        selected."""
+        if selection is not None:
+            reading = _Reading(self._store, dataset, asyncio.get_running_loop())
+            return await asyncio.to_thread(lambda: first_rows(reading.rows(), most, selection))
+        total = dataset.frame.rows
+        if total <= most:
+            return await self.page(dataset, limit=most)
+        part = max(1, most // 3)
+        rows: builtins.list[dict[str, Any]] = []
+        for start in (0, (total - part) // 2, total - part):
+            rows += await self.page(dataset, start=start, limit=part)
+        return rows
+
     async def _keep(
         self,
         caller: Caller,
@@ -323,6 +391,12 @@ class Datasets:
         finally:
             abandoned.set()
             await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+def first_rows(rows: Rows, most: int, selection: Selection | None = None) -> list[dict[str, Any]]:
+    """The first rows that are selected."""
+    taken = rows if selection is None else (row for _, row in selection.matching(rows))
+    return list(itertools.islice(taken, most))
 
 
 class _Reading:

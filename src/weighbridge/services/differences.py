@@ -5,9 +5,10 @@ import codecs
 import contextlib
 import errno
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 from weighbridge.core.differences import (
     Alignment,
@@ -20,7 +21,10 @@ from weighbridge.core.differences import (
 from weighbridge.core.versions import Commit, Content, Entry, Kind, Moved, checked_path
 from weighbridge.datasets.differences import FrameFile, compare_frames
 from weighbridge.datasets.readers import EXTENSIONS
+from weighbridge.datasets.shapes import shape_of
 from weighbridge.errors import Invalid, NotFound, OutOfSpace, TooLarge
+from weighbridge.services.datasets import Datasets
+from weighbridge.store.datasets import Dataset
 from weighbridge.store.engine import Store
 from weighbridge.versions.base import Repo
 
@@ -100,6 +104,40 @@ class Differences:
             )
         return FileDifference(old, new, how, lines=await self._lines(repo, path, was, now))
 
+    async def of_datasets(
+        self,
+        datasets: Datasets,
+        before: Dataset,
+        after: Dataset,
+        *,
+        keys: Sequence[str] = (),
+        start: int = 0,
+        limit: int = 100,
+    ) -> FrameDifference:
+        """How two data sets differ.
+
+        Args:
+            keys: names of the key columns; none: rows are held against each other by position.
+            start, limit: as in `of_file`.
+
+        Raises:
+            Invalid: as `compare_frames` says.
+            OutOfSpace: no room for comparing.
+        """
+        compare = partial(
+            compare_frames,
+            folder=self._folder,
+            align=Alignment.KEY if keys else Alignment.POSITION,
+            keys=keys,
+            start=start,
+            limit=limit,
+        )
+        abandoned = threading.Event()
+        async with self._room, datasets.file(before) as one, datasets.file(after) as other:
+            return await self._compared(
+                abandoned, lambda: compare(*_sides(abandoned, (one, before), (other, after)))
+            )
+
     async def _rows(
         self,
         repo: Repo,
@@ -112,14 +150,19 @@ class Differences:
         async with self._room, AsyncExitStack() as open_:
             old = await _opened(open_, repo, before, f"{path} (before)", abandoned)
             new = await _opened(open_, repo, after, f"{path} (after)", abandoned)
-            try:
-                return await asyncio.to_thread(compare, old, new)
-            except OSError as error:
-                if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                    raise OutOfSpace("no room left on the disk to compare these files") from error
-                raise
-            finally:
-                abandoned.set()
+            return await self._compared(abandoned, lambda: compare(old, new))
+
+    async def _compared(
+        self, abandoned: threading.Event, compare: Callable[[], FrameDifference]
+    ) -> FrameDifference:
+        try:
+            return await asyncio.to_thread(compare)
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise OutOfSpace("no room left on the disk to compare these files") from error
+            raise
+        finally:
+            abandoned.set()
 
     async def _lines(
         self, repo: Repo, path: str, before: Content | None, after: Content | None
@@ -157,6 +200,14 @@ async def _opened(
         return None
     path = await open_.enter_async_context(repo.file(content, f"side.{content.frame.format}"))
     return FrameFile(path, name, content.frame, abandoned)
+
+
+def _sides(abandoned: threading.Event, *sides: tuple[Path, Dataset]) -> Iterator[FrameFile]:
+    for path, dataset in sides:
+        shape = shape_of(path, f"{dataset.name}.jsonl")
+        assert shape is not None  # noqa: S101 (its name says what it is)
+        name = f"{dataset.name}, version {dataset.version}"
+        yield FrameFile(path, name, shape, abandoned)
 
 
 def _unchanged(content: Content | None, align: Alignment, start: int) -> FrameDifference:

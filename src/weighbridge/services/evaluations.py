@@ -15,6 +15,7 @@ from weighbridge.core.json import Json, JsonObject
 from weighbridge.core.pin import pin, pin_parts
 from weighbridge.core.run import Run
 from weighbridge.core.shard import Plan
+from weighbridge.datasets.rows import Row
 from weighbridge.errors import FieldProblem, Invalid, InvalidFields, NotFound
 from weighbridge.jobs.case_work import sample_request
 from weighbridge.jobs.judges import open_judge, why_not_embedded
@@ -59,6 +60,21 @@ class Reproduction:
     evaluation: StoredEvaluation
     run: Run
     changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """An evaluation that could be started.
+
+    Attributes:
+        evaluation: with its judge settled.
+        plan: the cases and epochs of the run that each of its models would get.
+        examples: some of its rows.
+    """
+
+    evaluation: Evaluation
+    plan: Plan
+    examples: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +243,24 @@ class Evaluations:
             Forbidden: the caller may not start runs.
             Invalid: something is wrong with it.
         """
+        return (await self.look(caller, spec, folder=folder)).plan
+
+    async def look(
+        self,
+        caller: Caller,
+        spec: EvaluationSpec,
+        *,
+        folder: Path | None = None,
+        examples: int = 0,
+    ) -> Looked:
+        """As `check`, with what is known of the evaluation then.
+
+        Args:
+            examples: the most rows that are read along, of those that would be taken.
+
+        Raises:
+            Forbidden, Invalid: as `check`.
+        """
         caller.must_be(Role.WRITER)
         spec, source = await self._source(caller, spec)
         spec, answers = await self._answers.settle(caller, spec)
@@ -238,7 +272,8 @@ class Evaluations:
         evaluation, _ = await self._judging(evaluation)
         await self._answers.opponents(caller, evaluation, None)
         rows = await self._sources.count(caller, spec, evaluation, folder, source)
-        return plan_of(evaluation, rows)
+        seen = await self._sources.examples(caller, spec, folder, source, examples)
+        return Looked(evaluation, plan_of(evaluation, rows), tuple(seen))
 
     async def warnings(self, spec: EvaluationSpec) -> tuple[str, ...]:
         """What may start, and will not bring what was wanted: a sentence each.

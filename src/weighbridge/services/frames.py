@@ -93,6 +93,14 @@ class Frames:
             raise Invalid(f"{path!r} is a folder; a file of rows was expected")
         return _frame(repo, path, await repo.content(entry.hash))
 
+    def of(self, repo: Repo, content: Content, path: str) -> Frame:
+        """A file of rows by its content, committed or not.
+
+        Raises:
+            Invalid: it is no file of rows.
+        """
+        return _frame(repo, path, content)
+
     async def in_draft(self, repo: Repo, draft_id: str, path: str) -> Frame:
         """A file of rows as a draft has it.
 

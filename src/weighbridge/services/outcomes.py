@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from typing import Any, Literal, TypeAlias, cast
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,17 +16,31 @@ from weighbridge.errors import NotFound
 from weighbridge.store.datasets import Dataset, find_dataset, read_segment
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import find_evaluation
+from weighbridge.store.outcome_search import (
+    Found,
+    Search,
+    count_outcomes,
+    find_outcomes,
+    place_in_order,
+    records_at,
+)
 from weighbridge.store.outcomes import PAGE, outcomes_at, page_of_outcomes, stream_outcomes
 from weighbridge.store.overrides import (
     Place,
     is_overridden,
     overrides_between,
+    page_of_overrides,
     scorers_overridden,
 )
 from weighbridge.store.scores import GradesRow, stream_grades
 
+LONGEST_LISTED = 2_000
+"""Characters of an answer that a list of outcomes has."""
+
 Said: TypeAlias = Mapping[Place, Mapping[str, Override]]
 """What people said that counts: by outcome and scorer."""
+Kept: TypeAlias = Literal["images", "videos", "frames"]
+"""What of an answer is kept as files; `frames` are those of its videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +54,21 @@ class OutcomeView:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundPage:
+    """Outcomes that were looked for.
+
+    Attributes:
+        views: in the order wanted.
+        next: behind which the next page begins; None: this was the last.
+    """
+
+    views: list[OutcomeView]
+    next: Found | None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredImage:
-    """An image that a model made, and what it is."""
+    """An image (or video) that a model made, and what it is."""
 
     data: bytes
     media_type: str
@@ -92,13 +119,68 @@ class Outcomes:
         rows = _RowReader(self._store, await self._dataset(run))
         return [await _view(record, rows, said) for record in records]
 
+    async def search(
+        self,
+        caller: Caller,
+        run: Run,
+        search: Search,
+        *,
+        after: Found | None = None,
+        limit: int = 100,
+    ) -> FoundPage:
+        """A page of the outcomes that are looked for, behind the place `after`: of answers no more
+        than their beginning."""
+        async with self._store.begin() as connection:
+            places = await find_outcomes(
+                connection, caller.workspace_id, run.id, search, after=after, limit=limit + 1
+            )
+            more, places = len(places) > limit, places[:limit]
+            records = await records_at(
+                connection, caller.workspace_id, run.id, places, shortened=LONGEST_LISTED
+            )
+            positions = {record.position for record in records}
+            said = await self._said_of(connection, run, positions) if positions else {}
+        rows = _RowReader(self._store, await self._dataset(run))
+        inputs = {position: await rows.at(position) for position in sorted(positions)}
+        views = [
+            OutcomeView(
+                record, inputs[record.position], said.get((record.position, record.epoch), {})
+            )
+            for record in records
+        ]
+        return FoundPage(views, places[-1] if more else None)
+
+    async def count(self, caller: Caller, run: Run, search: Search, most: int) -> int:
+        """How many outcomes there are of those looked for; of more than `most`, so many."""
+        async with self._store.begin() as connection:
+            return await count_outcomes(connection, caller.workspace_id, run.id, search, most)
+
+    async def neighbours(
+        self, caller: Caller, run: Run, search: Search, place: Place
+    ) -> tuple[Found | None, Found | None]:
+        """The outcomes looked for before and behind one, which need not be among them itself."""
+        where = (caller.workspace_id, run.id, search)
+        async with self._store.begin() as connection:
+            here = await place_in_order(connection, *where, place)
+            if here is None:
+                return None, None
+            before = await find_outcomes(connection, *where, after=here, limit=1, backwards=True)
+            behind = await find_outcomes(connection, *where, after=here, limit=1)
+        return next(iter(before), None), next(iter(behind), None)
+
     async def image(
-        self, caller: Caller, run: Run, position: int, epoch: int, number: int
+        self,
+        caller: Caller,
+        run: Run,
+        position: int,
+        epoch: int,
+        number: int,
+        kind: Kept = "images",
     ) -> StoredImage:
-        """An image that the model made for a case.
+        """An image that the model made for a case, or a video, or a frame of one.
 
         Args:
-            position: of the case. epoch: which repeat. number: which image, from 0.
+            position: of the case. epoch: which repeat. number: which of its kind, from 0.
 
         Raises:
             NotFound: there is none.
@@ -110,9 +192,10 @@ class Outcomes:
         images: Json = None
         for record in found:
             if (record.position, record.epoch) == (position, epoch) and record.answer:
-                images = (record.answer.details or {}).get("images")
+                images = (record.answer.details or {}).get(kind)
         if not isinstance(images, list) or not 0 <= number < len(images):
-            raise NotFound(f"the outcome {position} (epoch {epoch}) has no image {number}")
+            one = kind.removesuffix("s")
+            raise NotFound(f"the outcome {position} (epoch {epoch}) has no {one} {number}")
         kept = cast("dict[str, str]", images[number])
         data = await self._store.blobs.get(kept["blob"])
         return StoredImage(data, kept["media_type"], kept["sha256"])
@@ -150,6 +233,14 @@ class Outcomes:
         async with self._store.begin() as connection:
             return await scorers_overridden(connection, run.workspace_id, run.id)
 
+    async def newest_override(self, run: Run) -> str | None:
+        """The id of what was said last about any score of a run; None: nothing was."""
+        async with self._store.begin() as connection:
+            said = await page_of_overrides(
+                connection, run.workspace_id, run.id, after=None, limit=1
+            )
+        return said[0].id if said else None
+
     async def columns(self, run: Run) -> tuple[str, ...]:
         """The columns of the run's data set, in order."""
         return (await self._dataset(run)).frame.columns
@@ -158,8 +249,14 @@ class Outcomes:
         if not records:
             return {}
         positions = [record.position for record in records]
+        return await self._said_of(connection, run, positions)
+
+    async def _said_of(
+        self, connection: AsyncConnection, run: Run, positions: Iterable[int]
+    ) -> Said:
+        wanted = list(positions)
         return await overrides_between(
-            connection, run.workspace_id, run.id, min(positions), max(positions)
+            connection, run.workspace_id, run.id, min(wanted), max(wanted)
         )
 
     async def _dataset(self, run: Run) -> Dataset:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from weighbridge.core.outcome import Failed, Record, Scored
+from weighbridge.core.outcome import Failed, Metric, Record, Scored
+from weighbridge.core.run import Run
 from weighbridge.core.suite import PassRate
 from weighbridge.statistics.intervals import proportion_interval
 from weighbridge.store.outcomes import outcomes_at
@@ -43,12 +44,27 @@ async def pass_rates(
     for scoring_id in wanted:
         counts = Counts()
         for standing in known.get(scoring_id, ()):
-            _count(counts, standing)
+            _count(counts, standing.metrics)
             run_id = standing.batch.run_id
             if run_id in reviewed and standing.metrics:
                 await _correct(connection, workspace_id, str(run_id), counts)
         found[scoring_id] = counts.rate(excluded.get(scoring_id, 0))
     return found
+
+
+async def rates_of_runs(
+    connection: AsyncConnection, workspace_id: str, found: Sequence[Run]
+) -> dict[str, PassRate]:
+    """The pass rates of runs over suites, by id, as those of scorings."""
+    reviewed = set(await runs_reviewed(connection, workspace_id))
+    rates: dict[str, PassRate] = {}
+    for run in found:
+        counts = Counts()
+        _count(counts, run.metrics)
+        if run.id in reviewed and run.metrics:
+            await _correct(connection, workspace_id, run.id, counts)
+        rates[run.id] = counts.rate()
+    return rates
 
 
 class Counts:
@@ -95,8 +111,8 @@ class Counts:
         )
 
 
-def _count(counts: Counts, standing: Standing) -> None:
-    for metric in standing.metrics:
+def _count(counts: Counts, metrics: Sequence[Metric]) -> None:
+    for metric in metrics:
         if metric.scorer == KEY:
             counts.passed += round((metric.value or 0.0) * metric.n_scored)
             counts.scored += metric.n_scored

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -78,6 +78,25 @@ _MOST_TOLD = 10
 _LONGEST_NAME = 80
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What samples are made of.
+
+    Attributes:
+        used: the version of the spec that is meant.
+        making: with the model that writes, or None where nobody does.
+        seeds, samples: what they are made from; None and empty without seeds.
+    """
+
+    spec: DataSpec
+    used: SpecVersion
+    making: Making
+    blueprint: Blueprint
+    form: SampleForm
+    seeds: Seeds | None
+    samples: list[SeedSample]
+
+
 class Productions:
     """The productions of an installation.
 
@@ -136,18 +155,11 @@ class Productions:
         """
         caller.must_be(Role.WRITER)
         making = making or Making()
-        spec, used = await self._spec(caller, spec_id, version)
         making = replace(making, seed=secrets.randbelow(2**31) if seed is None else seed)
-        making = self._with_writer(making)
-        problems = list(_problems(wanted, making, seeded=spec.seeds_id is not None))
-        problems += await self._model_problems(spec, making)
-        if used is None or problems:
-            raise InvalidFields([*_version_problems(spec, version, used), *problems])
-        blueprint = await asyncio.to_thread(read_blueprint, used.content)
-        # Without a model the more rows there are to choose from, the better.
-        most = MOST_SEEDS if making.model is not None else MOST_MEASURED
-        seeds, samples = await self._seeds(spec, most)
-        form = await asyncio.to_thread(form_of, spec.shape, seeds, samples)
+        settled = await self.settle(caller, spec_id, wanted, version=version, making=making)
+        spec, used, making = settled.spec, settled.used, settled.making
+        blueprint, form = settled.blueprint, settled.form
+        seeds, samples = settled.seeds, settled.samples
         moment = now()
         async with self._store.begin() as connection:
             author = await author_of(connection, caller)
@@ -196,6 +208,31 @@ class Productions:
         run = started.runs[0]
         whole = replace(made, evaluation_id=run.evaluation_id, run_id=run.id)
         return ProductionView(whole, run)
+
+    async def settle(
+        self,
+        caller: Caller,
+        spec_id: str,
+        wanted: int,
+        *,
+        version: int | None = None,
+        making: Making | None = None,
+    ) -> Settled:
+        """What samples would be made of; refuses what `create` would refuse, and keeps nothing.
+        Arguments and errors as for `create`."""
+        caller.must_be(Role.WRITER)
+        spec, used = await self._spec(caller, spec_id, version)
+        making = self._with_writer(making or Making())
+        problems = list(_problems(wanted, making, seeded=spec.seeds_id is not None))
+        problems += await self._model_problems(spec, making)
+        if used is None or problems:
+            raise InvalidFields([*_version_problems(spec, version, used), *problems])
+        blueprint = await asyncio.to_thread(read_blueprint, used.content)
+        # Without a model the more rows there are to choose from, the better.
+        most = MOST_SEEDS if making.model is not None else MOST_MEASURED
+        seeds, samples = await self._seeds(spec, most)
+        form = await asyncio.to_thread(form_of, spec.shape, seeds, samples)
+        return Settled(spec, used, making, blueprint, form, seeds, samples)
 
     async def seeded(self, caller: Caller, spec_id: str) -> bool:
         """Whether a spec has seeds, with which samples can be compared.

@@ -40,6 +40,8 @@ class Judgement:
         label: the word behind the value.
         author: who says it; None: the user of the key.
         confidence: how sure they are of it, 0 to 1; None: nobody says.
+        seen: revision of what they know to have been said about this score, 0: nothing; None: they
+            did not look.
     """
 
     scorer: str
@@ -51,6 +53,7 @@ class Judgement:
     label: str | None = None
     author: str | None = None
     confidence: float | None = None
+    seen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +106,14 @@ class Reviews:
             Forbidden: the caller may not.
             NotFound: the workspace has no such run.
             InvalidFields: a scorer, a case, a value, a label or a reason is wrong.
-            Conflict: somebody else said something about one of these scores just now.
+            Conflict: somebody else said something about one of these scores just now, or since
+                it was seen.
         """
         caller.must_be(Role.WRITER)
         if len(judgements) > MOST_AT_ONCE:
             raise Invalid(f"{len(judgements)} overrides at once; {MOST_AT_ONCE:,} are the most")
         scorers = await self._scorers(caller, run_id)
-        author = await self._author(caller)
+        author = await self.author(caller)
         places = await self._places(caller, run_id, judgements)
         problems: list[FieldProblem] = []
         sayings: list[Saying] = []
@@ -129,6 +133,7 @@ class Reviews:
                         judgement.reason,
                         said_by,
                         judgement.confidence,
+                        judgement.seen,
                     )
                 )
         if problems:
@@ -144,14 +149,18 @@ class Reviews:
         scorer: str,
         reason: str,
         author: str | None = None,
+        seen: int | None = None,
     ) -> Override:
         """Take back what counts about a score; its history stays.
+
+        Args:
+            seen: revision of what is taken back; None: whatever counts.
 
         Raises:
             Forbidden: the caller may not.
             NotFound: no such run, or nobody's saying counts about that score.
             InvalidFields: no such scorer, or no reason.
-            Conflict: somebody else said something about it just now.
+            Conflict: somebody else said something about it just now, or since it was seen.
         """
         caller.must_be(Role.WRITER)
         scorers = await self._scorers(caller, run_id)
@@ -166,9 +175,11 @@ class Reviews:
             raise NotFound(
                 f"there is no override of `{scorer}` for position {position}, epoch {epoch}"
             )
-        said_by = author or await self._author(caller)
+        said_by = author or await self.author(caller)
         case_id = standing[position, epoch][scorer].case_id
-        withdrawal = Saying(position, epoch, case_id, scorer, None, None, reason, said_by)
+        withdrawal = Saying(
+            position, epoch, case_id, scorer, None, None, reason, said_by, seen=seen
+        )
         return (await self._keep(caller, run_id, [withdrawal]))[0]
 
     async def history(
@@ -284,7 +295,8 @@ class Reviews:
         specs = parse_spec(view.evaluation.spec).to_evaluation().scorers
         return {spec.key: scorer_table.build(spec) for spec in specs}
 
-    async def _author(self, caller: Caller) -> str:
+    async def author(self, caller: Caller) -> str:
+        """The name under which what somebody says is kept, when they give none."""
         async with self._store.begin() as connection:
             return await author_of(connection, caller)
 

@@ -1,6 +1,7 @@
 """Runs: looked at, waited for, cancelled, taken up again."""
 
 import asyncio
+import builtins
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from weighbridge.jobs.loading import plan_of
 from weighbridge.services.evaluations import Owner
 from weighbridge.spec import parse_spec
 from weighbridge.store import evaluations, outcomes, runs, workers
+from weighbridge.store.comparable import ComparableRun, comparable_runs
 from weighbridge.store.datasets import find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import StoredEvaluation
@@ -127,6 +129,20 @@ class Runs:
         if not found:
             raise NotFound("there is no run yet")
         return found[0]
+
+    async def comparable(
+        self, caller: Caller, view: RunView, limit: int = 30
+    ) -> builtins.list[ComparableRun]:
+        """Runs over the same rows that have succeeded, those of the same evaluation first."""
+        async with self._store.begin() as connection:
+            return await comparable_runs(
+                connection,
+                caller.workspace_id,
+                dataset_id=view.evaluation.dataset_id,
+                evaluation_id=view.evaluation.id,
+                besides=view.run.id,
+                limit=limit,
+            )
 
     async def cancel(self, caller: Caller, run_id: str) -> Run:
         """Stop a run; whoever executes it notices within a second. What was done is kept.

@@ -57,7 +57,7 @@ from weighbridge.services.runs import Runs
 from weighbridge.services.suites import Suites
 from weighbridge.services.verdicts import scored_responses, verdict_of
 from weighbridge.spec import parse_spec
-from weighbridge.store import scorings
+from weighbridge.store import response_search, scorings
 from weighbridge.store.engine import Store
 from weighbridge.store.moments import now
 from weighbridge.store.outcomes import outcomes_at
@@ -287,6 +287,33 @@ class Scorings:
             )
             return await scored_responses(connection, caller.workspace_id, scoring.id, found)
 
+    async def search(
+        self,
+        caller: Caller,
+        scoring: Scoring,
+        wanted: response_search.Wanted,
+        *,
+        after: int = -1,
+        limit: int = 100,
+    ) -> builtins.list[ScoredResponse]:
+        """Those of its responses that are wanted, with what counts about them, in the order in
+        which they came; only those behind the one with the number `after`."""
+        async with self._store.begin() as connection:
+            found = await response_search.responses_such(
+                connection, caller.workspace_id, scoring.id, KEY, wanted, after=after, limit=limit
+            )
+            return await scored_responses(connection, caller.workspace_id, scoring.id, found)
+
+    async def thread(
+        self, caller: Caller, scoring: Scoring, thread_id: str
+    ) -> builtins.list[ScoredResponse]:
+        """The responses of a conversation, turn by turn."""
+        async with self._store.begin() as connection:
+            found = await scorings.responses_of_threads(connection, scoring.id, [thread_id])
+            return await scored_responses(
+                connection, caller.workspace_id, scoring.id, found.get(thread_id, [])
+            )
+
     async def response(self, caller: Caller, scoring: Scoring, response_id: str) -> ScoredResponse:
         """One response.
 
@@ -375,6 +402,23 @@ class Scorings:
                 )
             ],
         )
+        async with self._store.begin() as connection:
+            await scorings.touch_scoring(connection, scoring.id)
+        return await self.response(caller, scoring, response_id)
+
+    async def withdraw(
+        self, caller: Caller, scoring: Scoring, response_id: str, reason: str
+    ) -> ScoredResponse:
+        """Take back what a person said of a response, so that the judge's verdict counts again.
+
+        Raises:
+            NotFound: the scoring has no such response, or nobody's word counts about it.
+            Conflict, InvalidFields: as `override`.
+        """
+        caller.must_be(Role.WRITER)
+        response = (await self.response(caller, scoring, response_id)).response
+        run_id = await self._run_of(caller, scoring, response)
+        await self._reviews.withdraw(caller, run_id, response.position or 0, 0, KEY, reason)
         async with self._store.begin() as connection:
             await scorings.touch_scoring(connection, scoring.id)
         return await self.response(caller, scoring, response_id)

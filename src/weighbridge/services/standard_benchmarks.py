@@ -1,5 +1,6 @@
 """Standard benchmarks: found by name, taken in as data sets, and made into evaluations."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,15 @@ class StandardBenchmarks:
         tally = Tally()
         rows = read_cases(benchmark, source, tally)
         return await self._datasets.import_rows(caller, benchmark.name, rows), tally
+
+    async def take_in_installed(self, caller: Caller, benchmark: StandardBenchmark) -> Dataset:
+        """As `take_in`, of the copy that is installed.
+
+        Raises:
+            Invalid: there is none; the message says where the data can be had.
+        """
+        source = await asyncio.to_thread(find_source, benchmark)
+        return (await self.take_in(caller, benchmark, source))[0]
 
     async def prepare(self, caller: Caller, wanted: Wanted) -> Prepared:
         """An evaluation of models by a benchmark, its data taken in.

@@ -13,6 +13,8 @@ from weighbridge.core.outcome import Metric
 from weighbridge.core.policy import Limit, Policy, Rule, Verdict
 from weighbridge.core.suite import Prompt, Suite, SuiteRequest, SuiteState
 from weighbridge.errors import Conflict, FieldProblem, InvalidFields
+from weighbridge.generation.prompts import WRITTEN, bank_slots
+from weighbridge.generation.replies import read_object
 from weighbridge.services.datasets import Datasets
 from weighbridge.services.evaluations import Evaluations, Owner, Started
 from weighbridge.services.gates import Gates, GateView
@@ -21,6 +23,7 @@ from weighbridge.services.pass_rates import KEY
 from weighbridge.services.suites import Suites
 from weighbridge.spec import EvaluationSpec, parse_spec
 from weighbridge.statistics.intervals import proportion_interval
+from weighbridge.store.suite_results import PROMPTS_OF
 
 MANY_UNGRADED = 0.05
 """Above this share of cases without a verdict, the others do not speak for all."""
@@ -84,6 +87,25 @@ class SuiteRuns:
         cases = [case_of(sample, None, policies_of(request))]
         await self._evaluations.check(caller, parse_spec({**fields, "cases": cases}))
 
+    async def draft(
+        self, caller: Caller, request: SuiteRequest, asking: Asking, *, most: int = 20
+    ) -> EvaluationSpec:
+        """An evaluation like that of models by a suite that is still to be written, over a few
+        prompts out of the bank: for an estimate.
+
+        Args:
+            most: how many.
+
+        Raises:
+            InvalidFields: something is wrong with the request, or the suite cannot be answered by a
+                model alone.
+        """
+        self._suites.check(request)
+        fields = _fields(request.kind, request, asking, request.ground_truth)
+        few = replace(request, wanted=min(request.wanted, most))
+        cases = await asyncio.to_thread(_from_bank, caller.workspace_id, few)
+        return parse_spec({**fields, "cases": cases})
+
     async def prepare(self, caller: Caller, suite: Suite, asking: Asking) -> EvaluationSpec:
         """The evaluation of models by a suite, its prompts taken in as a data set. The same prompts
         are the same data set, so that runs over them can be compared.
@@ -102,7 +124,7 @@ class SuiteRuns:
         if not prompts:
             raise Conflict("the suite has no prompts")
         rows = await asyncio.to_thread(_rows, prompts, truth, policies_of(suite.request))
-        dataset = await self._datasets.import_rows(caller, f"prompts of {suite.id}", rows)
+        dataset = await self._datasets.import_rows(caller, f"{PROMPTS_OF}{suite.id}", rows)
         told = {"suite": suite.id, "kind": suite.request.kind}
         return parse_spec({**fields, "data": dataset.id, "metadata": told})
 
@@ -163,6 +185,28 @@ class SuiteRuns:
         while page := await self._suites.prompts(caller, suite, start=len(found), limit=_PAGE):
             found += page
         return found
+
+
+def _from_bank(workspace_id: str, request: SuiteRequest) -> builtins.list[dict[str, Json]]:
+    """Prompts out of the bank, as cases."""
+    policies = policies_of(request)
+    prompts = []
+    for number, slot in enumerate(bank_slots(request)):
+        said = read_object(str(slot[WRITTEN])) or {}
+        about = {name: value for name, value in slot.items() if name not in {WRITTEN, "category"}}
+        category = slot.get("category")
+        prompts.append(
+            Prompt(
+                f"prompt_{number}",
+                workspace_id,
+                "suite",
+                number,
+                str(said.get("prompt", "")),
+                str(category) if category else None,
+                about,
+            )
+        )
+    return _rows(prompts, request.ground_truth, policies)
 
 
 def _possible(metric: Metric, least: float) -> set[Verdict]:

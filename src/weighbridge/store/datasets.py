@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, delete, func, select
+from sqlalchemy import ColumnElement, RowMapping, Select, delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.ids import new_id
@@ -145,12 +145,16 @@ async def list_datasets(
     name: str | None = None,
     tag: str | None = None,
     selected: bool = False,
+    search: str | None = None,
+    newest: bool = False,
 ) -> list[Dataset]:
     """Newest first, below the id `after`.
 
     Args:
         name, tag: only those that are called so.
         selected: those, too, that evaluations selected from others.
+        search: only those with this in their name, whether in capitals or not.
+        newest: only the last version of each name.
     """
     conditions = [datasets.c.workspace_id == workspace_id]
     if after is not None:
@@ -167,8 +171,36 @@ async def list_datasets(
         )
     if not selected:
         conditions.append(datasets.c.parent_id.is_(None))
+    if search is not None:
+        conditions.append(datasets.c.name.icontains(search, autoescape=True))
+    if newest:
+        later = datasets.alias()
+        conditions.append(
+            ~exists().where(
+                later.c.workspace_id == datasets.c.workspace_id,
+                later.c.name == datasets.c.name,
+                later.c.version > datasets.c.version,
+            )
+        )
     rows = await connection.execute(
         _with_tags(*conditions).order_by(datasets.c.id.desc()).limit(limit)
+    )
+    return [_dataset(row) for row in rows.mappings()]
+
+
+async def versions_of(
+    connection: AsyncConnection, workspace_id: str, name: str, *, below: int | None, limit: int
+) -> list[Dataset]:
+    """The versions of a name, the last first.
+
+    Args:
+        below: only those with a smaller number.
+    """
+    conditions = [datasets.c.workspace_id == workspace_id, datasets.c.name == name]
+    if below is not None:
+        conditions.append(datasets.c.version < below)
+    rows = await connection.execute(
+        _with_tags(*conditions).order_by(datasets.c.version.desc()).limit(limit)
     )
     return [_dataset(row) for row in rows.mappings()]
 

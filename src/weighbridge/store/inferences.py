@@ -1,6 +1,6 @@
 """Runs whose answers become a column of a file in a repository, as rows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import RowMapping, select, update
@@ -64,6 +64,52 @@ async def list_inferences(
         )
         .order_by(inferences.c.run_id.desc())
         .offset(start)
+        .limit(limit)
+    )
+    return [_inference(row) for row in rows.mappings()]
+
+
+async def find_inferences(
+    connection: AsyncConnection, workspace_id: str, run_ids: Collection[str]
+) -> dict[str, Inference]:
+    """Where the answers of these runs go; those that go nowhere are left out."""
+    rows = await connection.execute(
+        select(inferences).where(
+            inferences.c.workspace_id == workspace_id, inferences.c.run_id.in_(list(run_ids))
+        )
+    )
+    return {row["run_id"]: _inference(row) for row in rows.mappings()}
+
+
+async def inferences_that_made(
+    connection: AsyncConnection,
+    workspace_id: str,
+    repository_id: str,
+    commit_ids: Collection[str],
+) -> dict[str, Inference]:
+    """Those that made these commits, by commit."""
+    rows = await connection.execute(
+        select(inferences).where(
+            inferences.c.workspace_id == workspace_id,
+            inferences.c.repository_id == repository_id,
+            inferences.c.committed_as.in_(list(commit_ids)),
+        )
+    )
+    return {row["committed_as"]: _inference(row) for row in rows.mappings()}
+
+
+async def inferences_into(
+    connection: AsyncConnection, workspace_id: str, repository_id: str, path: str, limit: int
+) -> list[Inference]:
+    """Those that make a column of the file at a path, newest first."""
+    rows = await connection.execute(
+        select(inferences)
+        .where(
+            inferences.c.workspace_id == workspace_id,
+            inferences.c.repository_id == repository_id,
+            inferences.c.request["path"].as_string() == path,
+        )
+        .order_by(inferences.c.run_id.desc())
         .limit(limit)
     )
     return [_inference(row) for row in rows.mappings()]

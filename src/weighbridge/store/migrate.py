@@ -10,7 +10,7 @@ from weighbridge.errors import Invalid
 from weighbridge.store.engine import Store
 from weighbridge.store.tables import metadata
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest migration; a test compares it with the files in `migrations/versions`."""
 _LOCK = 7_241_001  # any number, the same in every weighbridge process
 

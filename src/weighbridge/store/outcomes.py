@@ -23,6 +23,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    null,
     select,
     tuple_,
     update,
@@ -248,11 +249,13 @@ async def page_of_outcomes(
     case_id: str | None = None,
     epoch: int | None = None,
     such: ColumnElement[bool] | None = None,
+    shortened: int | None = None,
 ) -> list[Record]:
     """Outcomes in the order (position, epoch), after the given pair.
 
     Args:
         such: only those that meet this condition.
+        shortened: of answers, so many characters, and nothing of what came with them; None: all.
     """
     conditions: list[ColumnElement[bool]] = [
         outcomes.c.run_id == run_id,
@@ -269,8 +272,13 @@ async def page_of_outcomes(
         conditions.append(outcomes.c.epoch == epoch)
     if such is not None:
         conditions.append(such)
+    columns: list[Any] = [outcomes]
+    if shortened is not None:
+        columns = [it for it in outcomes.c if it.name not in {"answer", "details"}]
+        columns.append(func.substr(outcomes.c.answer, 1, shortened).label("answer"))
+        columns.append(null().label("details"))
     rows = await connection.execute(
-        select(outcomes)
+        select(*columns)
         .where(*conditions)
         .order_by(outcomes.c.position, outcomes.c.epoch)
         .limit(limit)
@@ -293,6 +301,46 @@ async def outcomes_at(
         .order_by(outcomes.c.position, outcomes.c.epoch)
     )
     return [_to_record(row) for row in rows.mappings()]
+
+
+async def verdicts_at(
+    connection: AsyncConnection, workspace_id: str, run_id: str, positions: Collection[int]
+) -> dict[tuple[int, int], dict[str, Outcome]]:
+    """What scorers made of the outcomes of some cases, by (position, epoch) and the scorer's key;
+    answers, which may be long, are not read."""
+    found: dict[tuple[int, int], dict[str, Outcome]] = {}
+    columns = outcomes.c
+    for chunk in _chunks(list(positions)):
+        rows = await connection.execute(
+            select(columns.position, columns.epoch, columns.scores).where(
+                columns.run_id == run_id,
+                columns.workspace_id == workspace_id,
+                columns.position.in_(chunk),
+                _IS_DONE,
+            )
+        )
+        for position, epoch, stored in rows:
+            found[position, epoch] = {key: _to_outcome(it) for key, it in stored.items()}
+    return found
+
+
+async def recent_latencies(
+    connection: AsyncConnection, workspace_id: str, run_id: str, limit: int
+) -> list[float]:
+    """Seconds that the last answers of a run took, at most `limit` of them."""
+    columns = outcomes.c
+    rows = await connection.execute(
+        select(columns.latency_s)
+        .where(
+            columns.run_id == run_id,
+            columns.workspace_id == workspace_id,
+            columns.answer.is_not(None),
+            _IS_DONE,
+        )
+        .order_by(columns.position.desc(), columns.epoch.desc())
+        .limit(limit)
+    )
+    return [seconds for (seconds,) in rows if seconds is not None]
 
 
 async def cases_at(
@@ -496,6 +544,11 @@ def outcome_to_json(outcome: Outcome) -> dict[str, Any]:
             return {"status": "ungraded", "reason": outcome.reason, "raw": outcome.raw}
         case Failed():
             return {"status": "failed", **failure_to_json(outcome)}
+
+
+def outcome_from_json(stored: Mapping[str, Any]) -> Outcome:
+    """What `outcome_to_json` was given."""
+    return _to_outcome(stored)
 
 
 def failure_to_json(failure: Failed) -> dict[str, Any]:

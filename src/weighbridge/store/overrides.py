@@ -2,7 +2,7 @@
 one with the highest revision counts."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
@@ -23,7 +23,12 @@ _LOOKED_UP = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Saying:
-    """What is to be kept as an `Override`."""
+    """What is to be kept as an `Override`.
+
+    Attributes:
+        seen: the revision that whoever says this has seen, 0 where there was none; None: whatever
+            there is.
+    """
 
     position: int
     epoch: int
@@ -34,6 +39,19 @@ class Saying:
     reason: str
     author: str
     confidence: float | None = None
+    seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """How much of a run people have reviewed, of one scorer.
+
+    Attributes:
+        outcomes: about which somebody's saying counts. reviewers: authors of these.
+    """
+
+    outcomes: int
+    reviewers: int
 
 
 async def add_overrides(
@@ -43,22 +61,29 @@ async def add_overrides(
 
     Returns:
         As they are kept, in this order; None when somebody else said something about one of these
-        scores in the same moment: then nothing was kept, if the transaction is not committed.
+        scores in the same moment, or since it was seen: then nothing was kept, if the transaction
+        is not committed.
     """
     before = await _revisions(connection, run_id, sayings)
     moment = now()
-    made = [
-        Override(
-            id=new_id("ovr"),
-            run_id=run_id,
-            revision=before.get((saying.position, saying.epoch, saying.scorer), 0) + 1,
-            user_id=caller.user_id,
-            key_id=caller.key_id,
-            created_at=moment,
-            **asdict(saying),
+    made: list[Override] = []
+    for saying in sayings:
+        revision = before.get((saying.position, saying.epoch, saying.scorer), 0)
+        if saying.seen is not None and saying.seen != revision:
+            return None
+        said = asdict(saying)
+        del said["seen"]
+        made.append(
+            Override(
+                id=new_id("ovr"),
+                run_id=run_id,
+                revision=revision + 1,
+                user_id=caller.user_id,
+                key_id=caller.key_id,
+                created_at=moment,
+                **said,
+            )
         )
-        for saying in sayings
-    ]
     result = await connection.execute(
         insert_into(overrides, connection.dialect)
         .on_conflict_do_nothing()
@@ -82,14 +107,19 @@ async def overrides_between(
         )
         .order_by(overrides.c.revision)
     )
-    newest: dict[Place, dict[str, Override]] = defaultdict(dict)
-    for row in rows.mappings():
-        newest[row["position"], row["epoch"]][row["scorer"]] = _override(row)
-    return {
-        place: standing
-        for place, said in newest.items()
-        if (standing := {key: it for key, it in said.items() if it.value is not None})
-    }
+    return _standing(rows.mappings())
+
+
+async def overrides_at(
+    connection: AsyncConnection, workspace_id: str, run_id: str, positions: Collection[int]
+) -> dict[Place, dict[str, Override]]:
+    """As `overrides_between`, of a few cases (some hundred at most) wherever they are."""
+    rows = await connection.execute(
+        select(overrides)
+        .where(_of_run(workspace_id, run_id), overrides.c.position.in_(list(positions)))
+        .order_by(overrides.c.revision)
+    )
+    return _standing(rows.mappings())
 
 
 async def current_overrides(
@@ -154,6 +184,38 @@ async def scorers_overridden(
     return {row.scorer for row in rows}
 
 
+async def newest_override(
+    connection: AsyncConnection, workspace_id: str, run_id: str
+) -> str | None:
+    """Id of what was said last in a run; None: nothing was."""
+    rows = await connection.execute(
+        select(func.max(overrides.c.id)).where(_of_run(workspace_id, run_id))
+    )
+    newest: str | None = rows.scalar_one()
+    return newest
+
+
+async def tally_reviews(
+    connection: AsyncConnection, workspace_id: str, run_ids: Sequence[str]
+) -> dict[str, dict[str, Reviewed]]:
+    """How much of some runs is reviewed: run → scorer → that; what nobody reviewed is missing."""
+    columns = overrides.c
+    rows = await connection.execute(
+        select(
+            columns.run_id,
+            columns.scorer,
+            func.count().label("outcomes"),
+            func.count(columns.author.distinct()).label("reviewers"),
+        )
+        .where(columns.workspace_id == workspace_id, columns.run_id.in_(run_ids), _counts())
+        .group_by(columns.run_id, columns.scorer)
+    )
+    found: dict[str, dict[str, Reviewed]] = defaultdict(dict)
+    for row in rows:
+        found[row.run_id][row.scorer] = Reviewed(row.outcomes, row.reviewers)
+    return dict(found)
+
+
 async def runs_reviewed(connection: AsyncConnection, workspace_id: str) -> list[str]:
     """Runs about whose scores something was said, newest first."""
     rows = await connection.execute(
@@ -216,6 +278,18 @@ async def _revisions(
         )
         found |= {(row.position, row.epoch, row.scorer): row.revision for row in rows}
     return found
+
+
+def _standing(rows: Iterable[RowMapping]) -> dict[Place, dict[str, Override]]:
+    """The newest about each score, of these in the order of their revisions; no withdrawals."""
+    newest: dict[Place, dict[str, Override]] = defaultdict(dict)
+    for row in rows:
+        newest[row["position"], row["epoch"]][row["scorer"]] = _override(row)
+    return {
+        place: standing
+        for place, said in newest.items()
+        if (standing := {key: it for key, it in said.items() if it.value is not None})
+    }
 
 
 def _override(row: RowMapping) -> Override:

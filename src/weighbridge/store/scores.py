@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Text, cast, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from weighbridge.core.outcome import Status
 from weighbridge.store.engine import Store
@@ -95,6 +96,28 @@ async def stream_grades(
         if len(rows) < PAGE:
             return
         page = query.where(tuple_(columns.position, columns.epoch) > tuple(rows[-1][:2]))
+
+
+async def least_confident(
+    connection: AsyncConnection, workspace_id: str, run_id: str, scorer: str, limit: int
+) -> list[tuple[int, int]]:
+    """Where a scorer was least sure of its score, as (position, epoch), the least sure first.
+    Goes through the run's scores once; scores without a confidence are left out."""
+    columns = outcomes.c
+    confidence = columns.scores[(scorer, "confidence")].as_float()
+    rows = await connection.execute(
+        select(columns.position, columns.epoch)
+        .where(
+            columns.run_id == run_id,
+            columns.workspace_id == workspace_id,
+            columns.kind == ASKED,
+            columns.scores[(scorer, "status")].as_string() == "scored",
+            confidence.is_not(None),
+        )
+        .order_by(confidence, columns.position, columns.epoch)
+        .limit(limit)
+    )
+    return [(position, epoch) for position, epoch in rows]
 
 
 def _reader(scorers: Sequence[str]) -> Callable[[str], list[float | Status]]:

@@ -410,6 +410,11 @@ def _batch(row: RowMapping) -> Batch:
     return Batch(**{it.name: row[it.name] for it in fields(Batch)})
 
 
+def response_columns() -> list[ColumnElement[Any]]:
+    """The columns that a `Response` is made of, in its order."""
+    return [*_COLUMNS]
+
+
 def _row(it: Response) -> dict[str, Any]:
     # `asdict` copies what is in it, which takes ten times as long.
     return {column.name: getattr(it, column.name) for column in _COLUMNS}

@@ -1,6 +1,8 @@
 """What a run's outcome rows say in sum, besides its metrics: counted in the database."""
 
+import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -68,3 +70,33 @@ async def summarise(connection: AsyncConnection, workspace_id: str, run_id: str)
         latency_mean_s=seconds / answers if answers else None,
         latency_max_s=slowest if answers else None,
     )
+
+
+async def latency_quantiles(
+    connection: AsyncConnection, workspace_id: str, run_id: str, answers: int, at: Sequence[float]
+) -> tuple[float | None, ...]:
+    """Seconds within which such shares of the answers came: 0.5 for half of them. Sorts them all.
+
+    Args:
+        answers: how many there are.
+    """
+    columns = outcomes.c
+    found: list[float | None] = []
+    for share in at:
+        nearest = max(0, math.ceil(share * answers) - 1)
+        found.append(
+            await connection.scalar(
+                select(columns.latency_s)
+                .where(
+                    columns.run_id == run_id,
+                    columns.workspace_id == workspace_id,
+                    columns.kind == ASKED,
+                    columns.answer.is_not(None),
+                    columns.latency_s.is_not(None),
+                )
+                .order_by(columns.latency_s)
+                .offset(nearest)
+                .limit(1)
+            )
+        )
+    return tuple(found)

@@ -123,6 +123,7 @@ datasets = Table(
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("workspace_id", "sha256", "name"),
     UniqueConstraint("workspace_id", "name", "version"),
+    Index(None, "workspace_id", "parent_id"),
 )
 
 dataset_tags = Table(
@@ -142,7 +143,7 @@ evaluations = Table(
     Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
     Column("name", Text, nullable=False),
     Column("spec", Json, nullable=False),  # as it was written, defaults left out
-    Column("dataset_id", ForeignKey("datasets.id"), nullable=False),
+    Column("dataset_id", ForeignKey("datasets.id"), nullable=False, index=True),
     Column("door", Text, nullable=False),  # which API or command it came through
     Column("created_by", Identifier),
     Column("created_at", UtcDateTime, nullable=False),

@@ -15,6 +15,7 @@ from weighbridge.web import static
 from weighbridge.web.pages import ROUTES
 from weighbridge.web.rendering import render
 from weighbridge.web.routing import anybodys, failed, problem
+from weighbridge.web.visit import POLICY
 from weighbridge.wiring import Services
 
 _FORM_BYTES = 4 << 20
@@ -45,9 +46,8 @@ def build(services: Services) -> Starlette:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 (it is registered for these)
-    if "text/html" not in request.headers.get(
-        "accept", ""
-    ):  # no browser: a script that lost its way
+    # Whoever takes no HTML is no browser, but a script that lost its way.
+    if "text/html" not in request.headers.get("accept", ""):
         return from_http(error)
     missing = error.status_code in {404, 405}
     message = "no page has this address" if missing else str(error.detail)
@@ -60,9 +60,14 @@ async def _told(request: Request, error: Exception) -> Response:
 
 
 def _too_large(error: TooLarge) -> ASGIApp:
-    return HTMLResponse(render("broken.html", {"message": error.message, "reference": None}), 413)
+    return _broken(error.message, None, 413)
 
 
 def _unexpected(reference: str) -> ASGIApp:
     message = "Nothing was lost that was shown as done. The server's log says more."
-    return HTMLResponse(render("broken.html", {"message": message, "reference": reference}), 500)
+    return _broken(message, reference, 500)
+
+
+def _broken(message: str, reference: str | None, status: int) -> Response:
+    text = render("broken.html", {"message": message, "reference": reference})
+    return HTMLResponse(text, status, {"Content-Security-Policy": POLICY})

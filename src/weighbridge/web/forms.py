@@ -90,3 +90,15 @@ def problems_of(error: WeighbridgeError, fields: Iterable[str] = ()) -> Problems
 def _heads(path: str) -> Iterable[str]:
     parts = path.split(".")
     return (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+
+
+def by_line(error: WeighbridgeError) -> dict[int, str]:
+    """What is wrong with a text, by the 1-based line where it is; 0: with the text as a whole."""
+    if not isinstance(error, InvalidFields):
+        return {0: error.message}
+    lines: dict[int, str] = {}
+    for problem in error.problems:
+        said = f"{problem.field}: {problem.message}" if problem.field else problem.message
+        line = problem.line or 0
+        lines[line] = f"{lines[line]}; {said}" if line in lines else said
+    return lines

@@ -17,6 +17,11 @@ LONGEST_SHOWN = 20_000
 LONGEST_RENDERED = 100_000
 """Characters of a text whose Markdown is rendered: beyond, it is shown as it stands."""
 
+_MOST_MARKS = 1_000
+"""Characters that are written out one by one: a text of nothing else would be a page of
+megabytes."""
+_MOST_MARKS_OF_A_LINE = 10
+
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
@@ -27,14 +32,21 @@ _TAGS = {
 }
 
 
-def visible(text: str | None) -> Markup:
-    """A text with its invisible and direction-turning characters written out, as a mark each."""
+def visible(text: str | None, most_marks: int = _MOST_MARKS) -> Markup:
+    """A text with its invisible and direction-turning characters written out, as a mark each.
+
+    Args:
+        most_marks: what there is beyond so many of them has a replacement character in their place.
+    """
     if not text:
         return Markup("")
     # What is put in between is made of names of characters only.
     pieces: list[Markup] = []
     end = 0
-    for found in _CONTROL.finditer(text):
+    for number, found in enumerate(_CONTROL.finditer(text)):
+        if number == most_marks:
+            rest = _CONTROL.sub("\ufffd", text[end:])
+            return Markup("").join([*pieces, escape(rest)])
         character = found[0]
         name = unicodedata.name(character, "control character")
         pieces += (
@@ -47,6 +59,11 @@ def visible(text: str | None) -> Markup:
     return Markup("").join([*pieces, escape(text[end:])])
 
 
+def is_control(character: str) -> bool:
+    """Whether a character is invisible or turns the direction of reading; line ends do not."""
+    return _CONTROL.fullmatch(character) is not None
+
+
 def preview(text: str | None, longest: int = 160) -> Markup:
     """The beginning of a text in one line, for a cell of a table."""
     if not text:
@@ -55,7 +72,7 @@ def preview(text: str | None, longest: int = 160) -> Markup:
     line = " ".join(text[: longest * 8].split())
     if len(line) > longest or len(text) > longest * 8:
         line = line[:longest].rstrip() + "…"
-    return visible(line)
+    return visible(line, _MOST_MARKS_OF_A_LINE)
 
 
 def shown(text: str | None, longest: int = LONGEST_SHOWN) -> Markup:

@@ -5,9 +5,9 @@ from typing import Any
 
 import jinja2
 
-from weighbridge.core.outcome import Status
+from weighbridge.core.outcome import Failed, Status, Ungraded
 from weighbridge.core.run import FINISHED, RunState
-from weighbridge.web import charts, hostile, static, words
+from weighbridge.web import charts, hostile, rows, static, words
 
 
 @cache
@@ -38,12 +38,19 @@ def environment() -> jinja2.Environment:
         "preview": hostile.preview,
         "markdown": hostile.markdown,
         "door": words.door,
+        "evaluation_kind": words.evaluation_kind,
+    }
+    made.tests |= {
+        "ungraded": lambda outcome: isinstance(outcome, Ungraded),
+        "unscored": lambda outcome: isinstance(outcome, Failed),
     }
     made.globals |= {
         "static": static.address,
+        "plotly_styles_left_out": static.styles_left_out,
         "figure": charts.in_page,
         "FINISHED": FINISHED,
         "RunState": RunState,
+        "cell_of": rows.cell_of,
         "Status": Status,
         "LONGEST_SHOWN": hostile.LONGEST_SHOWN,
     }

@@ -8,6 +8,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from weighbridge.core.caller import Role
+from weighbridge.dialects.multipart import Form as ReceivedForm
+from weighbridge.dialects.multipart import receive_form
 from weighbridge.errors import Forbidden, NotFound, Unauthenticated, WeighbridgeError
 from weighbridge.web import forms, sessions
 from weighbridge.web.forms import Form
@@ -16,6 +19,7 @@ from weighbridge.wiring import Services
 
 Show: TypeAlias = Callable[[Visit], Awaitable[Response]]
 Take: TypeAlias = Callable[[Visit, Form], Awaitable[Response]]
+TakeFiles: TypeAlias = Callable[[Visit, ReceivedForm], Awaitable[Response]]
 
 _STATUS = {
     "unauthenticated": 401,
@@ -86,28 +90,61 @@ def form(path: str, take: Take, *, anybody: bool = False) -> Route:
             visit = await _visit(request, anybody=anybody)
         except Unauthenticated:
             return _to_login(_referring(request))
-        read = await forms.read(request)
         try:
+            read = await forms.read(request)
             sessions.check_form(request, visit.session, read.text(forms.TOKEN))
             return await take(visit, read)
+        except WeighbridgeError as error:
+            return problem(visit, error)
+        finally:
+            await request.close()
+
+    return Route(path, answer, methods=["POST"], name=take.__name__)
+
+
+def upload_form(path: str, take: TakeFiles) -> Route:
+    """Where a form with a large file is sent, which is written to disk as it comes in; `path` ends
+    in `/upload`. The token stands before the file, so that what is not believed is not taken in."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            visit = await _visit(request)
+        except Unauthenticated:
+            return _to_login(_referring(request))
+
+        def look(form: ReceivedForm, field: str) -> None:
+            if field != forms.TOKEN:
+                visit.caller.must_be(Role.WRITER)
+                sessions.check_form(request, visit.session, form.fields.get(forms.TOKEN))
+
+        try:
+            folder = visit.services.store.folder
+            async with receive_form(request, folder, opening=look) as read:
+                sessions.check_form(request, visit.session, read.fields.get(forms.TOKEN))
+                return await take(visit, read)
         except WeighbridgeError as error:
             return problem(visit, error)
 
     return Route(path, answer, methods=["POST"], name=take.__name__)
 
 
-def problem(visit: Visit, error: WeighbridgeError) -> Response:
+def problem(visit: Visit, error: WeighbridgeError, back: str | None = None) -> Response:
     """The page that says what was wrong."""
     status = status_of(error)
-    return failed(visit, status, error.message)
+    return failed(visit, status, error.message, back)
 
 
-def failed(visit: Visit, status: int, message: str) -> Response:
-    """The page that says what was wrong, with a way back."""
+def failed(visit: Visit, status: int, message: str, back: str | None = None) -> Response:
+    """The page that says what was wrong, with a way back.
+
+    Args:
+        back: where that leads; None: whence one came.
+    """
     title = _TITLES.get(status, _TITLES[400])
-    back = _referring(visit.request)
-    if back == visit.request.url.path:
-        back = "/"
+    if back is None:
+        back = _referring(visit.request)
+        if back.partition("?")[0] == quote(visit.request.scope["path"]):
+            back = "/"
     return visit.page("problem.html", status=status, title=title, message=message, back=back)
 
 
@@ -161,7 +198,8 @@ def _to_login(back: str) -> Response:
 
 
 def _address(request: Request) -> str:
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    path = quote(request.scope["path"])
+    return path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def _referring(request: Request) -> str:
@@ -196,5 +234,6 @@ __all__ = [
     "problem",
     "status_of",
     "stream",
+    "upload_form",
     "way_back",
 ]

@@ -8,6 +8,7 @@ import asyncio
 import gzip
 import hashlib
 import mimetypes
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from starlette.responses import Response
 _FOLDER = Path(__file__).parent / "static"
 _PLOTLY = "plotly.min.js"
 _KEPT = "public, max-age=31536000, immutable"
+_STYLE_IDS = re.compile(r'document\.getElementById\("([0-9a-f]{64})"\)')
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -47,6 +49,15 @@ def plotly_release() -> str:
     return version("plotly")
 
 
+@cache
+def styles_left_out() -> tuple[str, ...]:
+    """Ids of the style sheets that Plotly's script would put into a page, against its policy,
+    unless it finds something of that id there: those of maps, which no figure of ours is."""
+    path = _path_of(_PLOTLY)
+    text = path.read_text("utf-8") if path is not None else ""
+    return tuple(dict.fromkeys(_STYLE_IDS.findall(text)))
+
+
 def address(name: str) -> str:
     """Where a file is had."""
     return f"/static/{plotly_release() if name == _PLOTLY else release()}/{name}"
@@ -65,6 +76,18 @@ async def serve(request: Request) -> Response:
     if packed:
         headers["Content-Encoding"] = "gzip"
     return Response(file.packed if packed else file.data, 200, headers, file.media_type)
+
+
+def text_of(name: str) -> str:
+    """A file as text, for a document that holds all it needs.
+
+    Raises:
+        FileNotFoundError: there is none of that name.
+    """
+    path = _path_of(name)
+    if path is None:
+        raise FileNotFoundError(name)
+    return path.read_text(encoding="utf-8")
 
 
 def _path_of(name: str) -> Path | None:

@@ -16,7 +16,7 @@ from weighbridge.wiring import Services
 NOTICE = "wb_notice"
 THEME = "wb_theme"
 THEMES = ("light", "dark")
-_CSP = "; ".join(
+POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
@@ -67,7 +67,7 @@ class Visit:
     def page(self, template: str, /, *, status: int = 200, **context: Any) -> Response:
         """A template as an answer."""
         answer = HTMLResponse(self.render(template, **context), status)
-        answer.headers["Content-Security-Policy"] = _CSP
+        answer.headers["Content-Security-Policy"] = POLICY
         # Forms say where they come from, and are looked at for it; links to others say nothing.
         answer.headers["Referrer-Policy"] = "same-origin"
         if NOTICE in self.request.cookies:
@@ -93,7 +93,7 @@ class Visit:
         return answer
 
     def _address(self, parameters: list[tuple[str, str]]) -> str:
-        path = quote(self.request.url.path)
+        path = quote(self.request.scope["path"])
         return f"{path}?{urlencode(parameters)}" if parameters else path
 
     def _context(self) -> dict[str, Any]:

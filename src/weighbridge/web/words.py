@@ -49,7 +49,10 @@ def money(usd: float | None) -> str:
         return "price unknown"
     if usd == 0:
         return "$0"
-    return f"${usd:,.2f}" if usd >= 1 else f"${usd:.2g}" if usd < 0.0001 else f"${usd:.4f}"
+    if usd >= 1:
+        return f"${usd:,.2f}"
+    # Two digits that say something, and no power of ten.
+    return f"${usd:.4f}" if usd >= 0.0001 else f"${usd:.{1 - math.floor(math.log10(usd))}f}"
 
 
 def seconds(span: float | None) -> str:
@@ -122,3 +125,20 @@ _DOORS = {
 def door(name: str) -> str:
     """Which way something came in."""
     return _DOORS.get(name, name)
+
+
+_EVALUATION_KINDS = {
+    "plain": "plain",
+    "judged": "judged",
+    "column": "column delivery",
+    "benchmark": "benchmark",
+    "standard": "standard benchmark",
+    "safety": "safety suite",
+    "red-team": "red team",
+    "samples": "synthetic data",
+}
+
+
+def evaluation_kind(name: str) -> str:
+    """What an evaluation is for."""
+    return _EVALUATION_KINDS.get(name, name)

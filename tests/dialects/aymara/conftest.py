@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from weighbridge.app import build_app
+from support.application import application_over
 from weighbridge.jobs.worker import Worker
 from weighbridge.settings import Settings
 from weighbridge.wiring import Services, open_services
@@ -126,12 +127,12 @@ class Api:
 
     async def ended(self, path: str) -> dict[str, Any]:
         """What is at an address once it is finished or failed."""
-        for _ in range(400):
-            found: dict[str, Any] = await self.get(path)
-            if found["status"] in {"finished", "failed"}:
-                return found
-            await asyncio.sleep(0.03)
-        raise AssertionError(found)
+        async with asyncio.timeout(60):
+            while True:
+                found: dict[str, Any] = await self.get(path)
+                if found["status"] in {"finished", "failed"}:
+                    return found
+                await asyncio.sleep(0.03)
 
 
 def problem(answer: httpx2.Response, status: int, code: str) -> str:
@@ -153,13 +154,31 @@ def models() -> str:
 
 
 @pytest.fixture
-async def services(tmp_path: Path, models: str, empty_database: Path) -> AsyncIterator[Services]:
-    config = tmp_path / "models.toml"
+def beginning(empty_database: Path) -> Path:
+    """The data folder that a test begins with; in modules whose tests need the same, more."""
+    return empty_database.parent
+
+
+@pytest.fixture
+async def services(tmp_path: Path, models: str, beginning: Path) -> AsyncIterator[Services]:
+    await asyncio.to_thread(shutil.copytree, beginning, tmp_path / "data")
+    async with open_folder(tmp_path, models) as services:
+        yield services
+
+
+@pytest.fixture
+async def client(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
+    async with client_of(services) as client:
+        yield client
+
+
+@asynccontextmanager
+async def open_folder(folder: Path, models: str) -> AsyncIterator[Services]:
+    """The services over the data in a folder."""
+    config = folder / "models.toml"
     config.write_text(models)
-    (tmp_path / "data").mkdir()
-    await asyncio.to_thread(shutil.copy, empty_database, tmp_path / "data")
     settings = Settings(
-        data=tmp_path / "data",
+        data=folder / "data",
         config=config,
         max_body_mb=1,
         max_upload_mb=2,
@@ -170,14 +189,12 @@ async def services(tmp_path: Path, models: str, empty_database: Path) -> AsyncIt
         yield services
 
 
-@pytest.fixture
-async def client(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(build_app(services)),
+def client_of(services: Services) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(application_over(services)),
         base_url="http://test/v2",
         headers={"x-api-key": KEY},
-    ) as client:
-        yield client
+    )
 
 
 @pytest.fixture
@@ -187,6 +204,12 @@ async def api(client: httpx2.AsyncClient) -> Api:
 
 @pytest.fixture
 async def working(services: Services) -> AsyncIterator[None]:
+    async with at_work(services):
+        yield
+
+
+@asynccontextmanager
+async def at_work(services: Services) -> AsyncIterator[None]:
     """A worker that executes what is queued."""
     worker = Worker(services.store, services.models)
     await worker.start()

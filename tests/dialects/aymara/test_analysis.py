@@ -2,11 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dialects.aymara.conftest import Api, problem
+from dialects.aymara.conftest import JUDGE, Api, at_work, client_of, open_folder, problem
 from weighbridge.core.caller import Role
 from weighbridge.wiring import Services
 
@@ -64,26 +65,55 @@ async def names(api: Api, **asked: Any) -> list[str]:
     return [it["eval"]["name"] for it in found["results"]]
 
 
+Shelf = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def shelved(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Shelf]:
+    """A data folder with `shelf` in it: to make it takes longer than the tests."""
+    folder = tmp_path_factory.mktemp("shelved")
+
+    async def fill() -> Shelf:
+        async with (
+            open_folder(folder, JUDGE) as services,
+            client_of(services) as client,
+            at_work(services),
+        ):
+            api = Api(client)
+            made = {
+                "good": await api.eval(name="good", num_prompts=2),
+                "bad": await api.eval(name="bad", num_prompts=2, language="es", is_jailbreak=True),
+                "idle": await api.eval(
+                    name="idle_100%",
+                    num_prompts=2,
+                    eval_type="jailbreak",
+                    ai_instructions="Be kind.",
+                ),
+            }
+            await api.run(made["good"], "fine", "fine")
+            await api.run(made["good"], "fine", "BAD")
+            await api.run(made["bad"], "BAD", "BAD")
+            return made
+
+    return folder / "data", asyncio.run(fill())
+
+
 @pytest.fixture
-async def shelf(api: Api, working: None) -> dict[str, dict[str, Any]]:
+def beginning(request: pytest.FixtureRequest, empty_database: Path) -> Path:
+    if "shelf" not in request.fixturenames:
+        return empty_database.parent
+    folder: Path = request.getfixturevalue("shelved")[0]
+    return folder
+
+
+@pytest.fixture
+def shelf(shelved: tuple[Path, Shelf]) -> Shelf:
     """`good` was answered twice (2 of 2, 1 of 2), `bad` once (0 of 2), `idle` never; each is of
     another kind."""
-    made = {
-        "good": await api.eval(name="good", num_prompts=2),
-        "bad": await api.eval(name="bad", num_prompts=2, language="es", is_jailbreak=True),
-        "idle": await api.eval(
-            name="idle_100%", num_prompts=2, eval_type="jailbreak", ai_instructions="Be kind."
-        ),
-    }
-    await api.run(made["good"], "fine", "fine")
-    await api.run(made["good"], "fine", "BAD")
-    await api.run(made["bad"], "BAD", "BAD")
-    return made
+    return shelved[1]
 
 
-async def test_the_figures_of_an_eval_are_over_all_its_runs(
-    api: Api, shelf: dict[str, dict[str, Any]]
-) -> None:
+async def test_the_figures_of_an_eval_are_over_all_its_runs(api: Api, shelf: Shelf) -> None:
     found = await analyse(api, sort_by="name", sort_order="asc")
     assert [it["eval"]["name"] for it in found["results"]] == ["bad", "good", "idle_100%"]
     assert (found["total_count"], found["has_more"]) == (3, False)
@@ -149,9 +179,7 @@ async def test_pages_follow_each_other(api: Api, asked: dict[str, Any]) -> None:
     assert (await analyse(api, **asked, offset=50))["has_more"] is False
 
 
-async def test_what_people_say_counts_in_averages(
-    api: Api, shelf: dict[str, dict[str, Any]]
-) -> None:
+async def test_what_people_say_counts_in_averages(api: Api, shelf: Shelf) -> None:
     [run] = (await api.get("/eval-runs", eval_uuid=shelf["bad"]["eval_uuid"]))["items"]
     for response in await api.responses(run):
         path = f"/eval-runs/{run['eval_run_uuid']}/responses/{response['response_uuid']}"
@@ -171,9 +199,7 @@ async def test_runs_that_are_not_finished_are_counted_but_in_no_average(api: Api
     assert await names(api, score_run_status="finished") == []
 
 
-async def test_deleted_evals_and_runs_are_not_there(
-    api: Api, shelf: dict[str, dict[str, Any]]
-) -> None:
+async def test_deleted_evals_and_runs_are_not_there(api: Api, shelf: Shelf) -> None:
     await api.client.delete(f"/evals/{shelf['idle']['eval_uuid']}")
     [run] = (await api.get("/eval-runs", eval_uuid=shelf["bad"]["eval_uuid"]))["items"]
     await api.client.delete(f"/eval-runs/{run['eval_run_uuid']}")

@@ -190,7 +190,7 @@ def test_a_file_is_fetched_from_where_it_lies(server: Server) -> None:
         def fetched(uri):
             [file] = client.files.create(files=[{"remote_uri": uri}]).files
             pending = file.processing_status
-            for _ in range(200):
+            for _ in range(1_000):
                 status = client.files.get_status(file.file_uuid)
                 if status.processing_status in ("completed", "failed"):
                     return file, [pending, status.processing_status, status.error_message]

@@ -37,7 +37,7 @@ async def upload(api: Api, data: bytes, name: str, **query: Any) -> httpx2.Respo
 
 
 async def ended(api: Api, file: dict[str, Any]) -> dict[str, Any]:
-    for _ in range(400):
+    for _ in range(2_000):
         status: dict[str, Any] = await api.get(f"/files/{file['file_uuid']}/status")
         if status["processing_status"] in {"completed", "failed"}:
             return status

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from weighbridge.app import build_app
+from support.application import application_over
 from weighbridge.jobs.worker import Worker
 from weighbridge.settings import Settings
 from weighbridge.wiring import Services, open_services
@@ -70,7 +70,7 @@ class Api:
 
     async def ended(self, path: str) -> dict[str, Any]:
         """What is at an address once it has SUCCEEDED, FAILED or is CANCELED."""
-        for _ in range(400):
+        for _ in range(2_000):
             found: dict[str, Any] = await self.get(path)
             if found["status"] in ENDED:
                 return found
@@ -174,7 +174,7 @@ async def services(tmp_path: Path, models: str, empty_database: Path) -> AsyncIt
 @pytest.fixture
 async def client(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(build_app(services)),
+        transport=httpx2.ASGITransport(application_over(services)),
         base_url="http://test/api/dataframer",
         headers={"authorization": f"Bearer {KEY}"},
     ) as client:

@@ -94,7 +94,7 @@ async def test_a_table_is_one_file_in_the_zip(api: Api, kitchen: Kitchen) -> Non
     first = await api.client.get(path)
     assert first.status_code == 202
     assert first.json()["download_url"] is None
-    for _ in range(200):
+    for _ in range(2_000):
         answer = await api.client.get(path)
         if answer.status_code == 200:
             break

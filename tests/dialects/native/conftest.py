@@ -7,10 +7,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from starlette.applications import Starlette
 
-from support.native import MODELS, MakeClient
-from weighbridge.app import build_app
+from support.native import MODELS, MakeClient, client_of
 from weighbridge.core.caller import Role
 from weighbridge.settings import Settings
 from weighbridge.wiring import Services, open_services
@@ -29,13 +27,18 @@ def models() -> str:
 
 
 @pytest.fixture
+def beginning(empty_database: Path) -> Path:
+    """The data folder that a test begins with; in modules whose tests all need the same, more."""
+    return empty_database.parent
+
+
+@pytest.fixture
 async def services(
-    database_url: str | None, tmp_path: Path, empty_database: Path, models: str
+    database_url: str | None, tmp_path: Path, beginning: Path, models: str
 ) -> AsyncIterator[Services]:
     config = tmp_path / "models.toml"
     config.write_text(models)
-    (tmp_path / "data").mkdir()
-    await asyncio.to_thread(shutil.copy, empty_database, tmp_path / "data")
+    await asyncio.to_thread(shutil.copytree, beginning, tmp_path / "data")
     settings = Settings(
         data=tmp_path / "data",
         config=config,
@@ -47,33 +50,13 @@ async def services(
         yield services
 
 
-@pytest.fixture(scope="session")
-def apps() -> list[Starlette]:
-    """The application, once it was built: what FastAPI works out at the first request to each of
-    its routes takes longer than most tests."""
-    return []
-
-
 @pytest.fixture
-async def make_client(services: Services, apps: list[Starlette]) -> AsyncIterator[MakeClient]:
+async def make_client(services: Services) -> AsyncIterator[MakeClient]:
     """Clients with a key of any role, in any workspace."""
-    if not apps:
-        apps.append(build_app(services))
-    [app] = apps
-    [native] = [route.app for route in app.routes if getattr(route, "path", "") == "/api/v1"]
-    native.state.services = services
     clients = []
 
     async def make(role: Role = Role.ADMIN, workspace: str | None = None) -> httpx2.AsyncClient:
-        operator = await services.keys.operator()
-        _, secret = await services.keys.create(
-            operator, name="test", role=role, workspace=workspace
-        )
-        client = httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app),
-            base_url="http://server/api/v1",
-            headers={"Authorization": f"Bearer {secret}"},
-        )
+        client = await client_of(services, role, workspace)
         clients.append(client)
         return client
 

@@ -450,4 +450,4 @@ async def test_answers_are_as_described(client: httpx2.AsyncClient, repo: str) -
 def database_url(request: pytest.FixtureRequest) -> str | None:
     """SQLite, unless a test asks for both."""
     wanted = getattr(request, "param", "sqlite")
-    return request.getfixturevalue("postgres_url") if wanted == "postgresql" else None
+    return request.getfixturevalue("migrated_postgres_url") if wanted == "postgresql" else None

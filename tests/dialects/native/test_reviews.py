@@ -1,24 +1,48 @@
 """People beside the scorers, over the API: overrides, their history, samples, agreement."""
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from support.native import MakeClient, ended, problem, start, working
+from support.native import MODELS, MakeClient, client_of, ended, problem, start, working
 from weighbridge.core.caller import Role
-from weighbridge.wiring import Services
+from weighbridge.settings import Settings
+from weighbridge.wiring import open_services
 
 SAYING: dict[str, Any] = {"scorer": "exact", "value": 1, "reason": "it means the same"}
 
 
+@pytest.fixture(scope="module")
+def answered(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A data folder in which a run has ended, and the run's id."""
+    folder = tmp_path_factory.mktemp("answered")
+    (folder / "models.toml").write_text(MODELS)
+
+    async def answer() -> str:
+        settings = Settings(data=folder / "data", config=folder / "models.toml")
+        async with (
+            open_services(settings) as services,
+            await client_of(services) as client,
+            working(services),
+        ):
+            started = await start(client)
+            return str((await ended(client, started["runs"][0]["id"]))["id"])
+
+    return folder / "data", asyncio.run(answer())
+
+
 @pytest.fixture
-async def run_id(services: Services, client: httpx2.AsyncClient) -> str:
+def beginning(answered: tuple[Path, str]) -> Path:
+    return answered[0]
+
+
+@pytest.fixture
+def run_id(answered: tuple[Path, str]) -> str:
     """A run of three cases, of which the second was wrong."""
-    started = await start(client)
-    async with working(services):
-        run = await ended(client, started["runs"][0]["id"])
-    return str(run["id"])
+    return answered[1]
 
 
 async def test_a_score_is_overridden_again_and_withdrawn_with_its_history(

@@ -46,7 +46,7 @@ def models() -> str:
 def database_url(request: pytest.FixtureRequest) -> str | None:
     """SQLite, where a test does not ask for the other."""
     wanted = getattr(request, "param", "sqlite")
-    return request.getfixturevalue("postgres_url") if wanted == "postgresql" else None
+    return request.getfixturevalue("migrated_postgres_url") if wanted == "postgresql" else None
 
 
 async def made(client: httpx2.AsyncClient, **changes: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import httpx2
 import orjson
 import pytest
 
-from weighbridge.app import build_app
+from support.application import application_over
 from weighbridge.jobs.worker import Worker
 from weighbridge.settings import Settings
 from weighbridge.wiring import Services, open_services
@@ -161,12 +161,12 @@ class Api:
 
     async def ended(self, evaluation_id: str) -> dict[str, Any]:
         """The status once it is not `PROCESSING` any more."""
-        for _ in range(200):
-            status: dict[str, Any] = await self.get(f"/evaluations/{evaluation_id}/status")
-            if status["status"] != "PROCESSING":
-                return status
-            await asyncio.sleep(0.05)
-        raise AssertionError(status)
+        async with asyncio.timeout(60):
+            while True:
+                status: dict[str, Any] = await self.get(f"/evaluations/{evaluation_id}/status")
+                if status["status"] != "PROCESSING":
+                    return status
+                await asyncio.sleep(0.05)
 
     async def results(self, **fields: Any) -> dict[str, Any]:
         """Of an evaluation that is started and waited for."""
@@ -200,7 +200,7 @@ async def services(tmp_path: Path, models: str, empty_database: Path) -> AsyncIt
 @pytest.fixture
 async def client(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(build_app(services)),
+        transport=httpx2.ASGITransport(application_over(services)),
         base_url="http://test/api/v3",
         headers={"Authorization": f"Bearer {KEY}"},
     ) as client:

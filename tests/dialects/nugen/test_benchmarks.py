@@ -14,7 +14,7 @@ from dialects.nugen.conftest import MODELS, PNG, QUESTIONS, TOWN, Api
 
 
 async def ready(api: Api, benchmark: str) -> dict[str, Any]:
-    for _ in range(200):
+    for _ in range(1_000):
         status: dict[str, Any] = await api.get(f"/benchmark/status/{benchmark}")
         if status["status"] != "PROCESSING":
             return status

@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from support.application import application_over
 from support.oxen_client import KEY, MODELS, Server, serving
-from weighbridge.app import build_app
 from weighbridge.jobs.worker import Worker
 from weighbridge.settings import Settings
 from weighbridge.wiring import Services, open_services
@@ -36,9 +36,8 @@ async def services(tmp_path: Path, empty_database: Path) -> AsyncIterator[Servic
 @pytest.fixture
 async def client(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
     """With the administrator's key."""
-    app = build_app(services)
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app),
+        transport=httpx2.ASGITransport(application_over(services)),
         base_url="http://test/api",
         headers={"Authorization": f"Bearer {KEY}"},
     ) as client:

@@ -139,7 +139,7 @@ async def test_a_client_that_goes_lets_the_model_rest(services: Services) -> Non
 async def test_whoever_asks_too_much_is_told_when_to_come_back(client: httpx2.AsyncClient) -> None:
     answer = await chat(client, model="busy")
     refused(answer, 429, "429")
-    assert answer.headers["Retry-After"] == "500"
+    assert 450 < int(answer.headers["Retry-After"]) <= 500
 
 
 async def test_a_model_is_named_by_its_uuid_too(client: httpx2.AsyncClient) -> None:

@@ -4,33 +4,28 @@ The table of kinds: door → a function that says which template is put onto the
 It is asked whenever the page of such a run is shown, so it reads no more than a page needs.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
-
 from weighbridge.services.runs import RunView
+from weighbridge.web.kinds import aymara, dataframer, nugen, ours, oxen
+from weighbridge.web.kinds.panel import Kind, Panel
 from weighbridge.web.visit import Visit
 
-
-@dataclass(frozen=True, slots=True)
-class Panel:
-    """A part of the page of a run.
-
-    Attributes:
-        template: its file's name.
-        context: what it shows; in the template, its names stand in `panel`.
-    """
-
-    template: str
-    context: dict[str, Any] = field(default_factory=dict)
-
-
-Kind: TypeAlias = Callable[[Visit, RunView], Awaitable[Panel | None]]
-
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, Kind] = {
+    "oxen": oxen.panel,
+    "nugen": nugen.panel,
+    "aymara": aymara.panel,
+    # What came through a door of our own may be of any of these kinds.
+    "native": ours.panel,
+    "cli": ours.panel,
+    "web": ours.panel,
+}
 
 
 async def panel_of(visit: Visit, view: RunView) -> Panel | None:
     """The part of a run's page that is its kind's own; None: there is none."""
     kind = KINDS.get(view.evaluation.door)
-    return None if kind is None else await kind(visit, view)
+    found = None if kind is None else await kind(visit, view)
+    # Samples are made through any door.
+    return found or await dataframer.panel(visit, view)
+
+
+__all__ = ["KINDS", "Kind", "Panel", "panel_of"]

@@ -1,4 +1,5 @@
 // data-key="x" on a link, button or field: that key is as good as a click (fields are gone to).
+// The page's own keys come before those of its frame.
 // j and k walk through the rows of the first table with data-rows, Enter opens the row's first link.
 export function keys() {
   addEventListener("keydown", (event) => {
@@ -8,7 +9,10 @@ export function keys() {
     if (typing || document.querySelector("dialog[open]")) return;
     if (event.key === "?") return help();
     if (walk(event)) return;
-    const place = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    // What has the focus takes Enter itself.
+    if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
+    const wanted = `[data-key="${CSS.escape(event.key)}"]`;
+    const place = document.querySelector(`main ${wanted}`) ?? document.querySelector(wanted);
     if (!place) return;
     event.preventDefault();
     if (place.matches("input:not([type=checkbox], [type=radio]), textarea, select")) place.focus();
@@ -33,7 +37,10 @@ function walk(event) {
 }
 
 function help() {
-  const places = [...document.querySelectorAll("[data-key]")];
+  const taken = new Set();
+  const places = [...document.querySelectorAll("main [data-key]"), ...document.querySelectorAll("header [data-key]")].filter(
+    (it) => !taken.has(it.dataset.key) && taken.add(it.dataset.key),
+  );
   const dialog = document.createElement("dialog");
   const list = document.createElement("ul");
   const lines = places.map((it) => [it.dataset.key, it.dataset.keyHelp ?? it.title ?? "" ?? it.textContent]);

@@ -15,13 +15,11 @@ from weighbridge.dialects import shared
 from weighbridge.dialects.nugen import beside, results, wire
 from weighbridge.dialects.nugen import evaluations as translate
 from weighbridge.dialects.nugen.access import DOOR, CallerHere, Paging, ServicesHere
-from weighbridge.dialects.nugen.errors import NotFinished, parsed
+from weighbridge.dialects.nugen.errors import NotFinished
 from weighbridge.dialects.nugen.evaluations import Asked
-from weighbridge.dialects.nugen.metrics import ALWAYS, CORRECT, RELEVANT, metrics_of
-from weighbridge.dialects.nugen.models import must_be_there
-from weighbridge.dialects.nugen.questions import find_questions
+from weighbridge.dialects.nugen.metrics import ALWAYS, CORRECT, RELEVANT
+from weighbridge.dialects.nugen.requests import spec_of
 from weighbridge.errors import NotFound
-from weighbridge.spec import parse_spec
 from weighbridge.store.evaluations import Standing, StoredEvaluation
 from weighbridge.wiring import Services
 
@@ -48,29 +46,8 @@ async def create_evaluation(
 ) -> Response:
     """Start one model, or two, over the questions of a benchmark."""
     body, _ = await shared.read_json(request)
-    wanted = parsed(wire.EVALUATION, body)
-    models = [wanted.model_id, *([wanted.model_id_2] if wanted.model_id_2 else [])]
-    for model in models:
-        must_be_there(services.catalog, model)
-    metrics = metrics_of(wanted.custom_metrics, services.catalog)
-    questions = await find_questions(services, caller, wanted.benchmark_id, models, metrics)
-    kept = {
-        "model_id": wanted.model_id,
-        "model_id_2": wanted.model_id_2 or None,
-        "benchmark_id": wanted.benchmark_id,
-        "judge_provider": wanted.judge_provider or services.catalog.defaults.judge,
-        "metrics": list(questions.metrics),
-        "measured": list(questions.measured),
-    }
-    spec = {
-        **questions.spec,
-        "name": wanted.name or f"{questions.name}: {' and '.join(models)}"[:200],
-        "models": list(dict.fromkeys(models)),
-        "metadata": {**questions.spec.get("metadata", {}), translate.KEPT: kept},
-    }
-    if wanted.judge_provider and _is_model(services, wanted.judge_provider):
-        spec["judge"] = wanted.judge_provider
-    started = await services.evaluations.start(caller, parse_spec(spec))
+    spec = await spec_of(services, caller, body)
+    started = await services.evaluations.start(caller, spec)
     return _json(translate.created(Asked(started.evaluation, started.runs)))
 
 
@@ -247,10 +224,6 @@ async def _with_runs(services: Services, caller: Caller, stored: StoredEvaluatio
     asked = Asked(stored, tuple(found))
     named = dict.fromkeys(filter(None, (asked.kept["model_id"], asked.kept["model_id_2"])))
     return Asked(stored, tuple(by_model[name] for name in named))
-
-
-def _is_model(services: Services, name: str) -> bool:
-    return any(row.name == name for row in services.catalog.list())
 
 
 def _json(value: dict[str, Any]) -> Response:

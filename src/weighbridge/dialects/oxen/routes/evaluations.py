@@ -1,7 +1,5 @@
 """Evaluations: a model over every row of a data frame, and the answers as a column."""
 
-import asyncio
-import itertools
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,9 +8,6 @@ from starlette.responses import Response
 from weighbridge.core.caller import Caller
 from weighbridge.core.inference import Inference
 from weighbridge.core.run import Run
-from weighbridge.core.versions import Kind, Located
-from weighbridge.datasets.readers import EXTENSIONS, rows_of
-from weighbridge.datasets.rows import Row
 from weighbridge.dialects import shared
 from weighbridge.dialects.oxen import evaluations as translate
 from weighbridge.dialects.oxen.access import (
@@ -23,16 +18,14 @@ from weighbridge.dialects.oxen.access import (
     ServicesHere,
 )
 from weighbridge.dialects.oxen.answers import CREATED, FOUND, UPDATED, success
-from weighbridge.dialects.oxen.errors import parsed
 from weighbridge.dialects.oxen.models import shown as shown_model
+from weighbridge.dialects.oxen.requests import spec_of
 from weighbridge.dialects.oxen.routes.files import stream
 from weighbridge.errors import Invalid, NotFound
 from weighbridge.versions.base import Repo
 from weighbridge.wiring import Services
 
 router = APIRouter(prefix="/repos/{namespace}/{repository}/evaluations")
-
-_EXAMPLES = 20
 
 
 @router.get("")
@@ -117,39 +110,13 @@ async def create_evaluation(
     """Start a model over the rows of a file. Everything that can be wrong is found before it is
     asked."""
     body = shared.parse_json(await request.body())
-    wanted = parsed(translate.REQUEST, body)
-    translate.required_fields(body)
-    at = await repo.locate(resource)
-    examples = await _examples(repo, at) if wanted.input_type != "text" else []
-    await _must_be_there(repo, at)
+    spec = await spec_of(repo, resource, body, services.catalog)
     try:
-        spec = translate.to_spec(wanted, repo.repository, at, examples, services.catalog)
         started = await services.evaluations.start(caller, spec)
     except Invalid as error:
         raise translate.refused(error) from error
     found = await services.inferences.get(caller, started.runs[0].id)
     return success(CREATED, evaluation=await _shown(services, caller, found))
-
-
-async def _must_be_there(repo: Repo, at: Located) -> None:
-    entry = await repo.entry(at.commit, at.path)
-    if entry is None or not at.path:
-        raise NotFound(f"there is no file {at.path!r} at {at.revision}")
-    if entry.kind is not Kind.FILE:
-        raise Invalid(f"{at.path!r} is a folder; a data frame was expected")
-
-
-async def _examples(repo: Repo, at: Located) -> list[Row]:
-    await _must_be_there(repo, at)
-    entry = await repo.entry(at.commit, at.path)
-    content = await repo.content(entry.hash) if entry else None
-    if content is None or content.frame is None:
-        raise Invalid(f"{at.path!r} is no data frame; supported are {', '.join(EXTENSIONS)}")
-    kind = content.frame.format
-    async with repo.file(content, at.path) as path:
-        return await asyncio.to_thread(
-            lambda: list(itertools.islice(rows_of(path, kind), _EXAMPLES))
-        )
 
 
 async def _inference(
