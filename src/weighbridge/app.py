@@ -40,6 +40,8 @@ def build_app(services: Services) -> Starlette:
     app = Starlette(
         routes=[
             Route("/metrics", exposition.answer, methods=["GET"]),
+            # Otherwise the pages, which are beneath all, would say that there is nothing.
+            Route("/metrics", _other_method, methods=["POST", "PUT", "PATCH", "DELETE"]),
             *(Mount(path, app=build_dialect(name)(services)) for path, name in DIALECTS.items()),
             Mount("/", app=build_dialect(_PAGES)(services)),
         ],
@@ -78,6 +80,10 @@ class SafeHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+async def _other_method(_request: Request) -> Response:
+    raise HTTPException(405, headers={"Allow": "GET"})
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

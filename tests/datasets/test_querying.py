@@ -324,7 +324,7 @@ async def test_an_endless_query_is_ended(tmp_path: Path, sql: str) -> None:
     try:
         with pytest.raises(Invalid, match="longer than 1 seconds"):
             await answer(querier, tmp_path / "a.csv", sql)
-        assert time.monotonic() - begun < 8
+        assert time.monotonic() - begun < 20
         assert rows_of(await answer(querier, tmp_path / "a.csv", "SELECT 1 AS x")) == [{"x": 1}]
     finally:
         await querier.close()
@@ -345,11 +345,17 @@ async def test_a_query_cannot_fill_the_memory(ask: Ask, sql: str) -> None:
     assert await ask("SELECT 1 AS x") == [{"x": 1}]
 
 
-async def test_a_huge_answer_is_refused(ask: Ask) -> None:
-    with pytest.raises(TooLarge, match=f"more than {query_process.MAX_ROWS:,} rows"):
-        await ask("SELECT range FROM range(100000000)")
-    with pytest.raises(TooLarge, match="MiB"):
-        await ask("SELECT repeat('x', 10000) AS x FROM range(900000)")
+async def test_a_huge_answer_is_refused(tmp_path: Path) -> None:
+    querier = Querier(tmp_path, seconds=100)
+    (tmp_path / "a.csv").write_text(CSV)
+    try:
+        with pytest.raises(TooLarge, match=f"more than {query_process.MAX_ROWS:,} rows"):
+            await answer(querier, tmp_path / "a.csv", "SELECT range FROM range(100000000)")
+        with pytest.raises(TooLarge, match="MiB"):
+            sql = "SELECT repeat('x', 10000) AS x FROM range(900000)"
+            await answer(querier, tmp_path / "a.csv", sql)
+    finally:
+        await querier.close()
 
 
 @pytest.mark.parametrize(

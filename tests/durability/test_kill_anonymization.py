@@ -49,6 +49,7 @@ def test_a_killed_server_goes_on_and_masks_everything(server: KilledServer) -> N
         headers={"Authorization": f"Bearer {KEY}"},
         data={"name": "letters", "dataset_type": "MULTI_FILE"},
         files=files,
+        timeout=60,
     ).json()
     run = server.ask(
         "/api/dataframer/anonymization-runs/",

@@ -238,6 +238,7 @@ class Story:
                 ("files[]", (f"{it:02}.txt", f"Seed {it}: somebody is {mood_of(it)}."))
                 for it in range(SEEDS)
             ],
+            timeout=60,
         )
         assert made.status_code == 201, made.text
         return str(made.json()["id"])

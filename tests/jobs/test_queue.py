@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from dbos import DBOS
 
 from weighbridge.jobs.queue import Queue, queue_database_url
 from weighbridge.store.engine import async_url
@@ -19,6 +20,7 @@ class Diary:
     shards: int = 3
     stop_at: int | None = None
     hold: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: list[tuple[str, int, int]] = field(default_factory=list)
     done: list[tuple[str, int, int]] = field(default_factory=list)
     finished: list[tuple[str, int]] = field(default_factory=list)
     planned: list[tuple[str, int]] = field(default_factory=list)
@@ -28,6 +30,7 @@ class Diary:
         return self.shards
 
     async def do_shard(self, run_id: str, round_: int, number: int) -> bool:
+        self.begun.append((run_id, round_, number))
         await self.hold.wait()
         self.done.append((run_id, round_, number))
         return number != self.stop_at
@@ -142,14 +145,20 @@ async def held_and_released(
     try:
         for run_id in ("run_a", "run_b"):
             await queue.submit(run_id, 1)
-            await until(lambda run_id=run_id: (run_id, 1) in diary.planned)  # type: ignore[misc]
-            await asyncio.sleep(0.5)
+            await until(lambda: len(diary.begun) == 4)
+            await has_filled_its_window(run_id)
             now += later_s
         diary.hold.set()
         await until(lambda: len(diary.finished) == 2)
     finally:
         await queue.stop()
     return [(run_id, number) for run_id, _, number in diary.done]
+
+
+async def has_filled_its_window(run_id: str) -> None:
+    async with asyncio.timeout(15):
+        while len(await DBOS.list_workflows_async(workflow_id_prefix=f"{run_id}:1:")) < 8:
+            await asyncio.sleep(0.05)
 
 
 async def test_runs_that_begin_together_take_turns(

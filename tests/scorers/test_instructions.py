@@ -165,7 +165,7 @@ ARGUMENTS: dict[str, Any] = {
 )
 def test_no_answer_makes_a_check_take_long_or_fail(grade: Grade, piece: str) -> None:
     names = [name for name in CHECKS if name != "language:response_language"]
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = graded(grade, piece * 50_000, [(name, ARGUMENTS) for name in names])
     assert isinstance(found, Scored)
-    assert time.perf_counter() - begun < 3
+    assert time.process_time() - begun < 3

@@ -33,6 +33,6 @@ def test_sentences_are_counted_like_this(text: str, count: int) -> None:
 
 @pytest.mark.parametrize("text", ["." * 200_000, ". " * 100_000, "a." * 100_000, "\n" * 200_000])
 def test_no_text_takes_long(text: str) -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     count_sentences(text)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2

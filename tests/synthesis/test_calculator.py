@@ -79,10 +79,10 @@ def test_no_text_does_anything_but_have_a_value_or_none(text: str) -> None:
 
 @given(st.text(alphabet="0123456789.+-*/%()e,_ ", max_size=200))
 def test_no_arithmetic_is_slow(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with contextlib.suppress(NotCalculable):
         evaluate(text)
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from weighbridge.services.kept import Kept
 from weighbridge.services.remarks import remarks, what_differs
 from weighbridge.services.runs import Runs
 from weighbridge.services.scores import ScoredRun, Scores, common_bounds, common_scorers
-from weighbridge.store.compare_choices import Comparable, comparable_of, newest_runs
+from weighbridge.store.comparable import Comparable, comparable_of, newest_runs
 from weighbridge.store.engine import Store
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from weighbridge.jobs.loading import plan_of
 from weighbridge.services.evaluations import Owner
 from weighbridge.spec import parse_spec
 from weighbridge.store import evaluations, outcomes, runs, workers
-from weighbridge.store.comparable import ComparableRun, comparable_runs
+from weighbridge.store.comparable import Comparable, comparable_with
 from weighbridge.store.datasets import find_dataset
 from weighbridge.store.engine import Store
 from weighbridge.store.evaluations import StoredEvaluation
@@ -132,15 +132,15 @@ class Runs:
 
     async def comparable(
         self, caller: Caller, view: RunView, limit: int = 30
-    ) -> builtins.list[ComparableRun]:
+    ) -> builtins.list[Comparable]:
         """Runs over the same rows that have succeeded, those of the same evaluation first."""
         async with self._store.begin() as connection:
-            return await comparable_runs(
+            return await comparable_with(
                 connection,
                 caller.workspace_id,
+                view.run.id,
                 dataset_id=view.evaluation.dataset_id,
                 evaluation_id=view.evaluation.id,
-                besides=view.run.id,
                 limit=limit,
             )
 

@@ -525,8 +525,9 @@ async def test_one_that_is_cancelled_at_the_last_moment_is_not_committed(
     cancelled = repository.evaluation(await repository.client.delete(repository.of(started)))
     assert cancelled["status"] == "cancelled"
     gate.opened.set()
-    await asyncio.sleep(0.3)
-    later = await repository.look(started)
+    async with asyncio.timeout(20):
+        while (later := await repository.look(started))["commit_status"] == "waiting":
+            await asyncio.sleep(0.05)
     assert (later["status"], later["commit_status"], later["commit_id"]) == (
         "cancelled",
         "held",

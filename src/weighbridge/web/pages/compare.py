@@ -12,7 +12,7 @@ from weighbridge.dialects.shared import decode_cursor, encode_cursor
 from weighbridge.errors import Invalid, NotFound
 from weighbridge.services.comparisons import ComparisonView, Shared
 from weighbridge.services.matrix import CaseSide, ComparedCase, Mode, Order, View
-from weighbridge.store.compare_choices import Comparable
+from weighbridge.store.comparable import Comparable
 from weighbridge.web import comparing
 from weighbridge.web.comparing import LETTERS
 from weighbridge.web.forms import Problems, problems_of

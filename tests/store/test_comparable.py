@@ -4,7 +4,7 @@ import pytest
 
 from support.running import Bench, FakeModel
 from weighbridge.services.keys import Keys
-from weighbridge.store.compare_choices import comparable_of, newest_runs
+from weighbridge.store.comparable import comparable_of, newest_runs
 from weighbridge.store.engine import Store
 
 
