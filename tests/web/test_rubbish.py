@@ -68,7 +68,7 @@ async def test_an_address_full_of_rubbish_has_a_page_that_says_so(desk: Desk, pa
 async def test_a_form_full_of_rubbish_is_told(desk: Desk, path: str) -> None:
     names = ("name", "model", "scorer", "label", "value", "reason", "run", "url", "role", "content")
     for value in RUBBISH[2:4]:
-        if path == "/logout":
+        if path in {"/logout", "/demo"}:  # these do what they say, whatever else is in them
             break
         fields = {"csrf": desk.token} | dict.fromkeys(names, value)
         answer = await asyncio.wait_for(desk.client.post(filled(path, value), data=fields), 20)
