@@ -136,7 +136,7 @@ def kill_until(serving: Serving, times: int, seed: int) -> None:
 
 
 def test_a_server_killed_while_it_delivers_commits_once(serving: Serving) -> None:
-    kill_until(serving, 2, seed=4)
+    kill_until(serving, 1, seed=4)
 
 
 @pytest.mark.slow

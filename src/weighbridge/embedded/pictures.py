@@ -211,6 +211,8 @@ def _opened(weights: Shipped) -> Any:
         raise Unreadable(f"onnxruntime does not run on this machine ({error})") from error
     options = runtime.SessionOptions()
     options.intra_op_num_threads = usable_cores()
+    # Threads that have nothing to do would otherwise keep the cores busy that others wait for.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
