@@ -57,7 +57,8 @@ ALLOWED: dict[str, set[str]] = {
         *("services", "spec", "statistics", "store", "suites", "synthesis", "versions", "wiring"),
     },
     "figures": {"statistics"},
-    # Pages call services, as every other door does; of the dialects only what no vendor owns.
+    # Pages call services, as every other door does; of a dialect only what no vendor owns,
+    # and what makes or tells the vendor's own request and result (`web.starting`, `web.kinds`).
     "web": {
         *("datasets", "demo", "dialects", "embedded", "figures", "jobs", "judgefile", "media"),
         *("providers", "reports", "scorers", "services", "spec", "specfile", "statistics", "store"),

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from weighbridge.core.caller import Role
 from weighbridge.dialects.multipart import Form as ReceivedForm
 from weighbridge.dialects.multipart import receive_form
-from weighbridge.errors import Forbidden, NotFound, Unauthenticated, WeighbridgeError
+from weighbridge.errors import Unauthenticated, WeighbridgeError
 from weighbridge.web import forms, sessions
 from weighbridge.web.forms import Form
 from weighbridge.web.visit import Visit
@@ -186,9 +186,7 @@ async def _visit(request: Request, *, anybody: bool = False) -> Visit:
 
 async def _with_session(visit: Visit, answer: Response) -> Response:
     """Forms of a page need a session, whoever looks at it."""
-    if sessions.COOKIE not in visit.request.cookies or (
-        await sessions.read(visit.services, visit.request) is None
-    ):
+    if visit.session.new:
         await sessions.write(visit.services, visit.request, visit.session, answer)
     return answer
 
@@ -211,29 +209,7 @@ def _referring(request: Request) -> str:
 
 
 def way_back(to: str) -> str:
-    """An address within our pages, and no other, whatever was asked for.
-
-    Raises:
-        NotFound: never; what leads elsewhere leads home.
-    """
+    """An address within our pages, whatever was asked for: what leads elsewhere leads home."""
     # Browsers take a backslash for a slash, and leave out line ends: `/\\host`, `/\n/host`.
     safe = to.startswith("/") and not to.startswith("//") and "\\" not in to and to.isprintable()
     return to if safe else "/"
-
-
-__all__ = [
-    "Forbidden",
-    "NotFound",
-    "Show",
-    "Take",
-    "anybodys",
-    "failed",
-    "form",
-    "open_page",
-    "page",
-    "problem",
-    "status_of",
-    "stream",
-    "upload_form",
-    "way_back",
-]

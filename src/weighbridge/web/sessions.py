@@ -30,15 +30,17 @@ class Session:
     Attributes:
         key_id: the key that was given; None: nobody has logged in.
         csrf: what every form of this session must carry.
+        new: whether no cookie says it yet.
     """
 
     key_id: str | None
     csrf: str
+    new: bool = False
 
 
 def fresh(key_id: str | None = None) -> Session:
     """A new session."""
-    return Session(key_id, secrets.token_urlsafe(24))
+    return Session(key_id, secrets.token_urlsafe(24), new=True)
 
 
 async def read(services: Services, request: Request) -> Session | None:

@@ -12,8 +12,8 @@ import pytest
 from support import dataframer_world as world
 from support.native import working
 from support.pages import Desk, desk_at, desk_of
+from support.run_pages import ended
 from weighbridge.core.caller import Role
-from weighbridge.core.run import FINISHED
 
 LETTERS = [
     ("files", (f"letter_{n}.txt", f"Dear Mr {n}, I am {mood}.".encode(), "text/plain"))
@@ -29,12 +29,6 @@ async def desk(tmp_path: Path, empty_database: Path) -> AsyncIterator[Desk]:
     await asyncio.to_thread(world.write_scripts, tmp_path)
     async with desk_at(tmp_path, models=world.MODELS) as desk:
         yield desk
-
-
-async def ended(desk: Desk, run_id: str) -> None:
-    async with asyncio.timeout(60):
-        while (await desk.services.runs.get(desk.caller, run_id)).state not in FINISHED:
-            await asyncio.sleep(0.02)
 
 
 async def spec_ready(desk: Desk, spec_id: str) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -138,7 +138,7 @@ async def download_answer(visit: Visit) -> Response:
     """The whole answer, as a text file."""
     run_id, position, epoch = visit.path("run_id"), _position(visit), _epoch(visit)
     text = await visit.services.cases.answer(visit.caller, run_id, position, epoch)
-    return _text_file(text, f"{run_id}-{position}-{epoch}-answer.txt")
+    return downloads.of_text(text, f"{run_id}-{position}-{epoch}-answer.txt")
 
 
 async def download_prompt(visit: Visit) -> Response:
@@ -151,7 +151,7 @@ async def download_prompt(visit: Visit) -> Response:
             it if isinstance(it, str) else f"[{it.kind}: {it.address}]" for it in message.parts
         )
         texts.append(f"{message.role}:\n" + "\n".join(parts))
-    return _text_file("\n\n".join(texts), f"{run_id}-{position}-prompt.txt")
+    return downloads.of_text("\n\n".join(texts), f"{run_id}-{position}-prompt.txt")
 
 
 async def show_sent(visit: Visit) -> Response:
@@ -363,13 +363,6 @@ def _action(
 ) -> str:
     path, mark, asked = case_link(run_id, position, epoch, parameters).partition("?")
     return f"{path}/{what}{mark}{asked}"
-
-
-def _text_file(text: str, name: str) -> Response:
-    async def pieces() -> AsyncIterator[bytes]:
-        yield text.encode("utf-8", "replace")
-
-    return downloads.of_pieces(pieces(), name, "text/plain")
 
 
 def _in_place(file: StoredImage, name: str) -> Response:

@@ -1,6 +1,5 @@
 """One model, or two side by side, over a benchmark: Nugen's evaluation, by its own request."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -90,7 +89,7 @@ async def write(visit: Visit, form: Form) -> Sequence[Recipe]:
     return [
         Recipe(
             "curl",
-            curl(url, json.dumps(body, ensure_ascii=False, indent=2)),
+            curl(url, body),
             "Nugen's own request, and its field names",
         ),
         Recipe("Python as Nugen's examples", requests, "the vendor has no official client"),

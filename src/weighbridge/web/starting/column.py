@@ -1,6 +1,5 @@
 """A column of answers in a file of a repository: Oxen's evaluation, by Oxen's own request."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
@@ -113,7 +112,7 @@ async def write(visit: Visit, form: Form) -> Sequence[Recipe]:
     return [
         Recipe(
             "curl",
-            curl(url, json.dumps(body, ensure_ascii=False, indent=2)),
+            curl(url, body),
             "Oxen's own request, and its field names",
         ),
         Recipe("Python", python.text, "pip install weighbridge"),

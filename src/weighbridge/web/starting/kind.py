@@ -1,5 +1,6 @@
 """What a kind of evaluation is for the page that starts it."""
 
+import json
 import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -146,17 +147,18 @@ def server_of(visit: Visit) -> str:
     return f"{visit.request.url.scheme}://{visit.request.url.netloc}"
 
 
-def curl(url: str, body: str, *, header: str = "Authorization: Bearer") -> str:
+def curl(url: str, body: Mapping[str, Any], *, header: str = "Authorization: Bearer") -> str:
     """A request that sends JSON, for a shell; the key comes from the environment.
 
     Args:
         header: before the key.
     """
+    text = json.dumps(body, ensure_ascii=False, indent=2)
     return (
         f"curl -sS {shlex.quote(url)} \\\n"
         f'  -H "{header} $WEIGHBRIDGE_API_KEY" \\\n'
         "  -H 'Content-Type: application/json' \\\n"
-        f"  -d {shlex.quote(body)}\n"
+        f"  -d {shlex.quote(text)}\n"
     )
 
 

@@ -1,6 +1,5 @@
 """An evaluation of our own kind: data, a prompt, models, scorers; as fields or as YAML."""
 
-import json
 import pprint
 import re
 from collections.abc import Mapping, Sequence
@@ -111,7 +110,7 @@ def recipes(server: str, spec: Mapping[str, Any]) -> list[Recipe]:
     return [
         Recipe(
             "curl",
-            curl(f"{server}/api/v1/evaluations", json.dumps(spec, ensure_ascii=False, indent=2)),
+            curl(f"{server}/api/v1/evaluations", spec),
         ),
         Recipe("Python", _python(server, spec), "pip install weighbridge"),
         Recipe(

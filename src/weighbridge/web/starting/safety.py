@@ -1,7 +1,6 @@
 """A suite of prompts about an AI's conduct, put to declared models: the whole loop of Aymara's
 evals. Without a model under test the prompts are written, and somebody's own AI answers them."""
 
-import json
 import math
 import shlex
 from collections.abc import Sequence
@@ -258,18 +257,18 @@ def _curl(
 ) -> str:
     api, text = f"{server}/api/v1/suites", ""
     if new is not None:
-        text = curl(api, _json(new))
+        text = curl(api, new)
         if runs is None:
             return text
         text = f"suite=$({text.rstrip()} \\\n  | {_ID_OF_SUITE})\n"
         text += "\n# Where a model writes them: when the prompts are there.\n"
-        again = curl(f"{api}/SUITE/runs", _json(runs or {}))
+        again = curl(f"{api}/SUITE/runs", runs or {})
         return text + again.replace(f"{api}/SUITE/runs", f'{api}/"$suite"/runs', 1)
     assert suite is not None  # noqa: S101 (one of both is there)
     if runs is None:
         where = shlex.quote(f"{api}/{suite.id}/prompts")
         return f'curl -sS {where} -H "Authorization: Bearer $WEIGHBRIDGE_API_KEY"\n'
-    return curl(f"{api}/{suite.id}/runs", _json(runs))
+    return curl(f"{api}/{suite.id}/runs", runs)
 
 
 def _aymara(server: str, suite: Suite | None, form: Form, runs: dict[str, Any] | None) -> str:
@@ -386,10 +385,6 @@ def _writing_flags(new: wire.NewSuite) -> list[str]:
     if new.seed:
         words += ["--seed", str(new.seed)]
     return words
-
-
-def _json(body: dict[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, indent=2)
 
 
 KIND = Kind(

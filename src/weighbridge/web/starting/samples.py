@@ -1,6 +1,5 @@
 """Samples by a spec, or first a spec out of a description: DataFramer's own requests."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -119,14 +118,14 @@ async def write(visit: Visit, form: Form) -> Sequence[Recipe]:
         new = spec_body(form)
         make = f"spec = client.specs.create(**{plain.literal(new)})\n" + _POLL_SPEC
         body = {"number_of_samples": 20}
-        first = Recipe("curl", curl(f"{server}{api}/specs/", _json(new)), "proposes the spec")
+        first = Recipe("curl", curl(f"{server}{api}/specs/", new), "proposes the spec")
         ordered = "spec_id=spec.id, **" + plain.literal(body)
     else:
         body = await _body(visit, form)
         make = ""
         first = Recipe(
             "curl",
-            curl(f"{server}{api}/runs/", _json(body)),
+            curl(f"{server}{api}/runs/", body),
             "DataFramer's own request, and its field names",
         )
         ordered = "**" + plain.literal(body)
@@ -225,10 +224,6 @@ async def _propose(visit: Visit, form: Form) -> DataSpec:
         raise InvalidFields(
             [FieldProblem(_NEW.get(it.field, it.field), it.message) for it in error.problems]
         ) from error
-
-
-def _json(body: dict[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, indent=2)
 
 
 KIND = Kind(

@@ -43,7 +43,7 @@ function help() {
   );
   const dialog = document.createElement("dialog");
   const list = document.createElement("ul");
-  const lines = places.map((it) => [it.dataset.key, it.dataset.keyHelp ?? it.title ?? "" ?? it.textContent]);
+  const lines = places.map((it) => [it.dataset.key, it.dataset.keyHelp || it.title || it.textContent.trim()]);
   if (document.querySelector("table[data-rows]")) lines.push(["j k", "down and up through the rows, Enter opens"]);
   for (const [key, text] of [...lines, ["Esc", "leave a field, or this"]]) {
     const line = document.createElement("li");

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from weighbridge.core.caller import Role
 from weighbridge.core.versions import Commit, Content, Entry, Kind, checked_path
@@ -18,7 +17,7 @@ from weighbridge.errors import NotFound, WeighbridgeError
 from weighbridge.media.sniff import seen_as
 from weighbridge.services import browsing
 from weighbridge.versions.base import Repo
-from weighbridge.web.downloads import of_pieces
+from weighbridge.web.downloads import in_place, of_pieces
 from weighbridge.web.forms import Problems
 from weighbridge.web.hostile import LONGEST_RENDERED, LONGEST_SHOWN
 from weighbridge.web.pages.data.asking import LONGEST_SQL, ask, sql_of
@@ -215,13 +214,7 @@ async def save_file(visit: Visit, opened: Opened) -> Response:
     if visit.query.text("show"):
         media_type = seen_as(await opened.repo.read(content, 0, min(content.size, 4_096)))
         if media_type in _SHOWN_IN_PLACE:
-            headers = {
-                "Content-Length": str(content.size),
-                "Content-Disposition": f"inline; filename*=UTF-8''{quote(entry.name, safe='')}",
-                "X-Content-Type-Options": "nosniff",
-                "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
-            }
-            return StreamingResponse(pieces, headers=headers, media_type=media_type)
+            return in_place(pieces, entry.name, media_type, content.size)
     return of_pieces(pieces, entry.name, "application/octet-stream", content.size)
 
 

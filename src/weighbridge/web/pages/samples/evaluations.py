@@ -1,14 +1,12 @@
 """How well samples conform: the score, every property's distributions, what else was found."""
 
-from contextlib import aclosing
-
 from starlette.responses import Response
 
 from weighbridge.core.run import FINISHED
 from weighbridge.jobs.inspections import Classified
-from weighbridge.services.inspections import InspectionView
 from weighbridge.web.conformance import conformance_charts
 from weighbridge.web.forms import Form
+from weighbridge.web.pages.samples.paging import taken
 from weighbridge.web.pages.samples.progress import follow_run
 from weighbridge.web.routing import form, page, stream
 from weighbridge.web.visit import Visit
@@ -23,7 +21,10 @@ async def show_inspection(visit: Visit) -> Response:
     production = await visit.services.productions.get(visit.caller, inspection.production_id)
     start = visit.query.whole("from", 0)
     only_other = bool(visit.query.text("differ"))
-    classified, more = await _classified(visit, view, start, only_other=only_other)
+    pages = visit.services.inspections.classified(visit.caller, view)
+    classified, after = await taken(
+        pages, start, PAGE, lambda one: not (only_other and _as_drawn(one))
+    )
     return visit.page(
         "sample_evaluation.html",
         view=view,
@@ -34,7 +35,7 @@ async def show_inspection(visit: Visit) -> Response:
         charts=conformance_charts(view.result) if view.result else {},
         classified=classified,
         only_other=only_other,
-        next=str(start + PAGE) if more else None,
+        next=after,
     )
 
 
@@ -51,31 +52,8 @@ async def resume_inspection(visit: Visit, _form: Form) -> Response:
     return visit.go(f"/samples/evaluations/{view.inspection.id}")
 
 
-async def _classified(
-    visit: Visit, view: InspectionView, start: int, *, only_other: bool
-) -> tuple[list[Classified], bool]:
-    """The samples of a page, and whether there are more.
-
-    Args:
-        only_other: only those that show something else than was drawn, or could not be read.
-    """
-    found: list[Classified] = []
-    passed = 0
-    pages = visit.services.inspections.classified(visit.caller, view)
-    async with aclosing(pages):
-        async for page_ in pages:
-            for one in page_:
-                if only_other and _as_drawn(one):
-                    continue
-                passed += 1
-                if passed > start + PAGE:
-                    return found, True
-                if passed > start:
-                    found.append(one)
-    return found, False
-
-
 def _as_drawn(one: Classified) -> bool:
+    """Whether it could be read, and shows what was drawn."""
     if one.classes is None:
         return False
     return all(one.classes.get(name) == value for name, value in one.tags.items())

@@ -7,11 +7,11 @@ from weighbridge.core.run import FINISHED
 from weighbridge.errors import InvalidFields
 from weighbridge.suites.techniques import techniques
 from weighbridge.web.forms import Form, Problems, problems_of
+from weighbridge.web.pages.samples.paging import LISTED, part_of
 from weighbridge.web.pages.samples.progress import follow_run
 from weighbridge.web.routing import form, page, stream
 from weighbridge.web.visit import Visit
 
-_PAGE = 50
 _NEW = ("name", "domain", "application", "concerns")
 _START = ("behaviors", "prompts", "model")
 
@@ -19,16 +19,9 @@ _START = ("behaviors", "prompts", "model")
 async def show_red_teams(visit: Visit) -> Response:
     """What is attacked."""
     wanted = visit.query.text("q").casefold()
-    start = visit.query.whole("from", 0)
     found = await visit.services.red_teams.list(visit.caller)
-    named = [it for it in found if wanted in it.name.casefold()]
-    after = start + _PAGE
-    return visit.page(
-        "samples.html",
-        tab="redteams",
-        red_teams=named[start:after],
-        next=str(after) if after < len(named) else None,
-    )
+    shown, after = part_of(visit, [it for it in found if wanted in it.name.casefold()])
+    return visit.page("samples.html", tab="redteams", red_teams=shown, next=after)
 
 
 async def new_red_team(visit: Visit) -> Response:
@@ -121,7 +114,7 @@ async def _shown(visit: Visit, form: Form, problems: Problems, status: int = 200
         "red_team.html",
         status=status,
         spec=spec,
-        views=views[:_PAGE],
+        views=views[:LISTED],
         form=form,
         problems=problems,
         most=MOST_PROMPTS,

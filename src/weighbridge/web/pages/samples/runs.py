@@ -1,12 +1,11 @@
 """Samples that are made by a spec: how far that is, one by one, as files, and to be evaluated."""
 
 from collections.abc import Mapping
-from contextlib import aclosing
 from typing import Any
 
 from starlette.responses import Response
 
-from weighbridge.core.production import ProductionView, Sample, making_of
+from weighbridge.core.production import ProductionView, making_of
 from weighbridge.core.run import FINISHED, RunState
 from weighbridge.errors import Conflict, InvalidFields, WeighbridgeError
 from weighbridge.services.production_archives import MEDIA_TYPE
@@ -14,6 +13,7 @@ from weighbridge.store.productions import made_key
 from weighbridge.synthesis.form import read_blueprint
 from weighbridge.web import downloads
 from weighbridge.web.forms import Form, Problems, problems_of
+from weighbridge.web.pages.samples.paging import taken
 from weighbridge.web.pages.samples.progress import follow_run
 from weighbridge.web.routing import form, page, stream
 from weighbridge.web.visit import Visit
@@ -98,7 +98,8 @@ async def _shown(
 ) -> Response:
     services, production = visit.services, view.production
     start = visit.query.whole("from", 0)
-    samples, more = await _samples(visit, production.id, start)
+    pages = services.productions.samples(visit.caller, production.id)
+    samples, after = await taken(pages, start, PAGE)
     files = await services.productions.files(visit.caller, production)
     blueprint = read_blueprint(str(production.params["content"]))
     return visit.page(
@@ -111,7 +112,7 @@ async def _shown(
         done=view.run.state is RunState.SUCCEEDED,
         properties=[it.name for it in blueprint.properties],
         samples=samples,
-        next=str(start + PAGE) if more else None,
+        next=after,
         files=files[:_FILES],
         more_files=len(files) - _FILES,
         inspections=await _inspections(visit, production.id),
@@ -119,22 +120,6 @@ async def _shown(
         form=form or Form(),
         problems=problems or Problems(),
     )
-
-
-async def _samples(visit: Visit, production_id: str, start: int) -> tuple[list[Sample], bool]:
-    """The samples of a page, and whether there are more."""
-    found: list[Sample] = []
-    passed = 0
-    pages = visit.services.productions.samples(visit.caller, production_id)
-    async with aclosing(pages):
-        async for page_ in pages:
-            for sample in page_:
-                passed += 1
-                if passed > start + PAGE:
-                    return found, True
-                if passed > start:
-                    found.append(sample)
-    return found, False
 
 
 async def _inspections(visit: Visit, production_id: str) -> list[Mapping[str, Any]]:

@@ -2,16 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from urllib.parse import quote
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from weighbridge.core.asset import Asset, AssetKind, Frame
 from weighbridge.core.review import Override
 from weighbridge.core.suite import ScoredResponse, Scoring, Suite, Verdict
 from weighbridge.errors import Conflict, FieldProblem, InvalidFields, NotFound
 from weighbridge.services.judging_suites import policies_of
-from weighbridge.web.downloads import of_pieces
+from weighbridge.web.downloads import in_place, of_pieces
 from weighbridge.web.forms import Form, Problems, problems_of
 from weighbridge.web.pages.suites.common import file_name, scoring_of, text_file
 from weighbridge.web.routing import form, page
@@ -149,19 +148,8 @@ def _sent(visit: Visit, asset: Asset, frame: Frame | None) -> Response:
     name = stem + asset.extension if frame is None else f"{stem}-{frame.second:g}s.jpg"
     what = frame or asset
     pieces: AsyncIterator[bytes] = visit.services.assets.open(what)
-    if media_type not in _INLINE:
-        return of_pieces(pieces, name, media_type, what.size)
-    return StreamingResponse(
-        pieces,
-        headers={
-            "Content-Type": media_type,
-            "Content-Length": str(what.size),
-            "Content-Disposition": f"inline; filename*=UTF-8''{quote(name, safe='')}",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
-            "Cross-Origin-Resource-Policy": "same-origin",
-        },
-    )
+    send = in_place if media_type in _INLINE else of_pieces
+    return send(pieces, name, media_type, what.size)
 
 
 async def _asset(visit: Visit) -> Asset:
